@@ -1,0 +1,1 @@
+"""What can be declared: frozen pydantic models, free of pyinfra, network, clock and randomness."""

@@ -1,0 +1,171 @@
+"""Hosts: the data of an inventory, by group, validated once."""
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from estate.models.base import AbsolutePath, Cidr, Frozen, HostName, Name, Port, Size
+
+_KEY = r"^(ssh-ed25519|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]+={0,2}( [^\n]*)?$"
+
+
+class User(Frozen):
+    """A login or service account. `keys` are public ed25519 keys; without any nobody can log in."""
+
+    name: Name
+    uid: int | None = None
+    gid: int | None = None
+    sudo: bool = False
+    shell: AbsolutePath = "/bin/bash"
+    keys: tuple[str, ...] = ()
+
+    @field_validator("keys")
+    @classmethod
+    def _ed25519(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        for key in keys:
+            if not re.match(_KEY, key):
+                raise ValueError(f'"{key[:24]}…" is not an ed25519 public key; make one with ssh-keygen -t ed25519')
+        return keys
+
+
+class OpenPort(Frozen):
+    """A port that the firewall lets in, from everywhere or from `source` only."""
+
+    port: Port
+    protocol: Literal["tcp", "udp"] = "tcp"
+    source: Cidr | None = None
+    purpose: str = ""
+
+
+class Resources(Frozen):
+    """What the machine has: the bound for the limits of its services."""
+
+    cpus: float = Field(gt=0)
+    memory: Size
+
+
+class Host(Frozen):
+    """What every host has, whatever its group."""
+
+    name: Name
+    group: Name
+    address: str
+    users: tuple[User, ...]
+    resources: Resources
+    packages: tuple[str, ...] = ()
+    sysctl: dict[str, str] = Field(default_factory=dict)
+    ntp_servers: tuple[str, ...] = ()
+    journal_max: Size = 1024**3
+    open_ports: tuple[OpenPort, ...] = ()
+    trusted_networks: tuple[Cidr, ...] = ()
+    """Networks whose forwarded traffic (of containers) the firewall lets through."""
+    ssh_port: Port = 22
+    ssh_allow_root: bool = False
+
+
+class DockerSettings(Frozen):
+    """The engine: whose packages, and the daemon's settings."""
+
+    source: Literal["distribution", "docker"] = "distribution"
+    packages: tuple[str, ...] = ("docker.io", "docker-cli", "docker-compose")
+    """The distribution's package names (these are Debian 13's)."""
+    registry_mirrors: tuple[str, ...] = ()
+    log_max_size: Size = 10 * 1024**2
+    log_max_files: int = Field(default=3, ge=1)
+    address_pool: Cidr = "172.30.0.0/16"
+
+
+class Tls(Frozen):
+    """Where certificates come from: ACME, by default Let's Encrypt."""
+
+    email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    directory: str | None = None
+    ca_root: str | None = None
+    """PEM text of the root that the ACME server itself is trusted by (the lab's); None: the system's."""
+
+
+class PreauthKey(Frozen):
+    """A Headscale pre-auth key to keep available for node registration; `expires` in hours."""
+
+    user: Name
+    reusable: bool = True
+    ephemeral: bool = False
+    expires: int = Field(default=24 * 90, ge=1)
+
+
+class HeadscaleSettings(Frozen):
+    """The tailnet: its name, users, and the pre-auth keys to keep."""
+
+    base_domain: HostName
+    users: tuple[Name, ...] = ()
+    preauth_keys: tuple[PreauthKey, ...] = ()
+
+
+class DocsSettings(Frozen):
+    """The docs site; the rebuild job stays off until it is asked for (seed 000, phase 9)."""
+
+    rebuild: bool = False
+
+
+class StackSettings(Frozen):
+    """A compose project: which services, where, on which network."""
+
+    project: Name
+    root: AbsolutePath
+    domain: HostName
+    network: Name
+    subnet: Cidr
+    services: tuple[Name, ...]
+    images: dict[Name, str] = Field(default_factory=dict)
+    up_timeout: int = Field(default=300, ge=10)
+    """Seconds that `up` waits for every service to become healthy."""
+
+
+class MainframeHost(Host):
+    """The bare-metal machine with the compose stack."""
+
+    stack: StackSettings
+    docker: DockerSettings = DockerSettings()
+    tls: Tls
+    headscale: HeadscaleSettings | None = None
+    docs: DocsSettings = DocsSettings()
+
+
+class ProxmoxHost(Host):
+    """A Proxmox VE node."""
+
+
+class NasHost(Host):
+    """The NFS store (OpenMediaVault)."""
+
+
+class HomelabHost(Host):
+    """A container on a Proxmox node."""
+
+    vmid: int = Field(ge=100, le=999_999_999)
+    node: Name
+
+
+class VpsHost(Host):
+    """The small public edge of the homelab."""
+
+
+class EdgeHost(Host):
+    """A node of the edge fleet."""
+
+    index: int = Field(ge=1, le=254)
+    role: Literal["hub", "spoke"]
+    city: str
+    provider: Literal["hostkey", "vultr"]
+
+
+GROUPS: dict[str, type[Host]] = {
+    "mainframe": MainframeHost,
+    "proxmox": ProxmoxHost,
+    "nas": NasHost,
+    "homelab": HomelabHost,
+    "vps": VpsHost,
+    "edge": EdgeHost,
+}
+"""The inventory's groups and the model that their hosts' data must fit."""

@@ -1,0 +1,1 @@
+"""The plan as data: pure functions from what is wanted and what is there to a list of changes."""

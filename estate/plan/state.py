@@ -1,0 +1,49 @@
+"""What one fact read of a host: the counterpart of `Desired`."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class PathState:
+    """A path as it is: type ("file", "directory", …), mode, owner and group by name and number."""
+
+    type: str
+    mode: int
+    owner: tuple[str, str]
+    group: tuple[str, str]
+    digest: str = ""
+
+    def owned_by(self, owner: str, group: str) -> bool:
+        """Whether owner and group (a name or a number each) are these."""
+        return owner in self.owner and group in self.group
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """An account as it is."""
+
+    uid: int
+    gid: int
+    shell: str
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """A systemd unit as it is: `enabled` is its unit file state, `active` its active state."""
+
+    enabled: str
+    active: str
+
+
+@dataclass(frozen=True)
+class HostState:
+    """Everything that one task asked about."""
+
+    packages: frozenset[str] = frozenset()
+    accounts: dict[str, AccountState] = field(default_factory=dict)
+    paths: dict[str, PathState] = field(default_factory=dict)
+    units: dict[str, UnitState] = field(default_factory=dict)
+    sysctl: dict[str, str] = field(default_factory=dict)
+    stamps: dict[str, str] = field(default_factory=dict)
+    manifest: tuple[str, ...] = ()

@@ -1,0 +1,56 @@
+"""The Docker engine: whose packages, and the daemon's settings."""
+
+import json
+from typing import Any
+
+from estate.models.desired import Desired, Directory, File, Handler, Tree, Unit
+from estate.models.host import MainframeHost
+from estate.render.templates import render
+
+DOCKER_PACKAGES = ("containerd.io", "docker-ce", "docker-ce-cli", "docker-compose-plugin")
+
+
+def daemon_settings(host: MainframeHost) -> dict[str, Any]:
+    """The content of daemon.json. `default-ulimits` is left out on purpose (facts/lab-recipe.md, Care)."""
+    docker = host.docker
+    settings: dict[str, Any] = {
+        "log-driver": "json-file",
+        "log-opts": {"max-size": f"{docker.log_max_size // 1024**2}m", "max-file": str(docker.log_max_files)},
+        "live-restore": True,
+        "icc": True,
+        "no-new-privileges": True,
+        "userland-proxy": False,
+        "default-address-pools": [{"base": docker.address_pool, "size": 24}],
+    }
+    if docker.registry_mirrors:
+        settings["registry-mirrors"] = list(docker.registry_mirrors)
+    return settings
+
+
+def docker_engine(host: MainframeHost) -> Desired:
+    """What `tasks/docker_engine.py` makes true."""
+    text = json.dumps(daemon_settings(host), indent=2, sort_keys=True) + "\n"
+    daemon = File("/etc/docker/daemon.json", text.encode())
+    nodes: list[File | Directory] = [daemon, Directory("/etc/docker")]
+    handlers = []
+    packages = host.docker.packages
+    if host.docker.source == "docker":
+        packages = DOCKER_PACKAGES
+        script = File("/usr/local/sbin/estate-docker-apt", render("docker_engine/apt.sh.j2").encode(), mode=0o755)
+        nodes.append(script)
+        handlers.append(Handler("docker-apt", script.path, script.digest))
+    # live-restore keeps containers running while the daemon restarts
+    handlers.append(
+        Handler(
+            "docker-daemon",
+            "dockerd --validate --config-file /etc/docker/daemon.json && systemctl restart docker",
+            daemon.digest,
+        )
+    )
+    return Desired(
+        task="docker_engine",
+        packages=packages,
+        tree=Tree(tuple(nodes)),
+        units=(Unit("docker.service"), Unit("containerd.service")),
+        handlers=tuple(handlers),
+    )

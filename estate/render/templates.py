@@ -1,0 +1,35 @@
+"""Jinja2 over templates/: strict about undefined names, the same bytes for the same input."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository: templates/ and files/ lie in it."""
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(ROOT / "templates"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - configuration files, not HTML; pages ask for the |e filter
+    )
+    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return environment
+
+
+def render(template: str, **context: Any) -> str:
+    """The text of templates/`template`. Raises jinja2.TemplateError for a fault in it."""
+    return _environment().get_template(template).render(**context)
+
+
+def verbatim(path: str) -> bytes:
+    """The bytes of files/`path`."""
+    return (ROOT / "files" / path).read_bytes()

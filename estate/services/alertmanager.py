@@ -1,0 +1,35 @@
+"""Alertmanager: alerts to Telegram (facts/services-mainframe.md, 12)."""
+
+from estate.models.image import image
+from estate.models.secret import SecretKind, SecretSpec
+from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Metrics, NoBackup, Service
+
+ALERTMANAGER = Service(
+    name="alertmanager",
+    purpose="Alerts to Telegram",
+    image=image("docker.io/prom/alertmanager:v0.34.0"),
+    user="65534:65534",
+    command=(
+        "--config.file=/etc/alertmanager/alertmanager.yml",
+        "--storage.path=/alertmanager",
+        "--cluster.listen-address=",
+    ),
+    port=9093,
+    secrets=(
+        SecretSpec(name="TELEGRAM_BOT_TOKEN", kind=SecretKind.EXTERNAL, purpose="bot that sends the alerts"),
+        SecretSpec(name="TELEGRAM_CHAT_ID", kind=SecretKind.INTEGER, purpose="chat that receives the alerts"),
+    ),
+    data=(DataDir(path="alertmanager", target="/alertmanager"),),
+    config=Config(
+        target="/etc/alertmanager",
+        files=(
+            ConfigFile(path="alertmanager.yml", template="alertmanager.yml.j2", secret=True),
+            ConfigFile(path="telegram_token", template="telegram_token.j2", secret=True),
+        ),
+        reload=("kill", "-HUP", "1"),
+    ),
+    limits=Limits(cpus=0.5, memory="128m", pids=64),
+    health=Health.wget(9093, "/-/healthy", start_period=30),
+    metrics=Metrics(port=9093),
+    backup=NoBackup(reason="silences and notification log only"),
+)

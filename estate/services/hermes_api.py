@@ -1,0 +1,41 @@
+"""Hermes API: the estate's internal API for agents (seed 000, 7.3)."""
+
+from estate.models.image import image
+from estate.models.secret import SecretKind, SecretSpec
+from estate.models.service import Health, Limits, Metrics, NoBackup, Route, Service
+from estate.services.postgres import POSTGRES as _POSTGRES
+from estate.services.redis import REDIS as _REDIS
+from estate.services.s3 import S3_SECRETS
+
+HERMES_API = Service(
+    name="hermes-api",
+    purpose="Internal API for agents",
+    image=image("docker.io/prodg/hermes-api:v0.7.1"),
+    user="1000:1000",
+    port=8000,
+    routes=(Route(host="api"),),
+    environment={
+        "HERMES_API_TOKEN": "${HERMES_API_TOKEN}",
+        "DATABASE_URL": "postgresql://${POSTGRES_USER}:${POSTGRES_PASSWORD}@postgres:5432/${POSTGRES_DB}",
+        "REDIS_URL": "redis://:${REDIS_PASSWORD}@redis:6379/0",
+        "S3_ENDPOINT": "http://s3:9000",
+        "S3_ACCESS_KEY_ID": "${MINIO_ROOT_USER}",
+        "S3_SECRET_ACCESS_KEY": "${MINIO_ROOT_PASSWORD}",
+        "TAVILY_API_KEY": "${TAVILY_API_KEY}",
+    },
+    secrets=(
+        SecretSpec(name="HERMES_API_TOKEN", kind=SecretKind.PASSWORD, purpose="bearer token of the agents", length=48),
+        SecretSpec(name="TAVILY_API_KEY", kind=SecretKind.EXTERNAL, purpose="web search for research agents"),
+        *_POSTGRES.secrets,
+        *_REDIS.secrets,
+        *S3_SECRETS,
+    ),
+    tmpfs=("/tmp",),  # noqa: S108 - in the container
+    limits=Limits(cpus=2.0, memory="512m", pids=256),
+    health=Health.command(
+        "python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', timeout=4)"
+    ),
+    depends_on=("postgres", "redis", "s3"),
+    metrics=Metrics(port=8000),
+    backup=NoBackup(reason="stateless: its data are in postgres, redis and s3"),
+)

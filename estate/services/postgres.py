@@ -1,0 +1,31 @@
+"""PostgreSQL 16 for the applications (facts/services-mainframe.md, 2)."""
+
+from estate.models.image import image
+from estate.models.secret import SecretKind, SecretSpec
+from estate.models.service import Backup, DataDir, Health, Limits, Service
+
+POSTGRES = Service(
+    name="postgres",
+    purpose="Relational database of the applications",
+    image=image("docker.io/library/postgres:16.15-alpine3.24"),
+    user="70:70",
+    port=5432,
+    environment={
+        "POSTGRES_USER": "${POSTGRES_USER}",
+        "POSTGRES_PASSWORD": "${POSTGRES_PASSWORD}",
+        "POSTGRES_DB": "${POSTGRES_DB}",
+        "POSTGRES_INITDB_ARGS": "--auth-host=scram-sha-256 --data-checksums",
+    },
+    secrets=(
+        SecretSpec(name="POSTGRES_USER", kind=SecretKind.USERNAME, purpose="owner role", default="prodg"),
+        SecretSpec(name="POSTGRES_DB", kind=SecretKind.USERNAME, purpose="database name", default="prodg"),
+        SecretSpec(name="POSTGRES_PASSWORD", kind=SecretKind.PASSWORD, purpose="the owner role's password"),
+    ),
+    data=(DataDir(path="postgres", target="/var/lib/postgresql/data", mode=0o700),),
+    tmpfs=("/var/run/postgresql", "/tmp"),  # noqa: S108 - in the container
+    limits=Limits(cpus=2.0, memory="1g", pids=256),
+    health=Health.shell('pg_isready -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB"'),
+    backup=Backup(postgres=True),
+    stop_grace_period=60,
+    shm_size="256m",
+)

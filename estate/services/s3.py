@@ -1,0 +1,35 @@
+"""The object store: rclone over plain files (docs/decisions/0003-object-store.md)."""
+
+from estate.models.image import image
+from estate.models.secret import SecretKind, SecretSpec
+from estate.models.service import Backup, DataDir, Health, Limits, Metrics, Service
+
+S3_SECRETS = (
+    SecretSpec(name="MINIO_ROOT_USER", kind=SecretKind.USERNAME, purpose="S3 access key id", default="prodg-s3"),
+    SecretSpec(name="MINIO_ROOT_PASSWORD", kind=SecretKind.PASSWORD, purpose="S3 secret key"),
+)
+
+S3 = Service(
+    name="s3",
+    purpose="S3-compatible object store",
+    image=image("docker.io/rclone/rclone:1.75.0"),
+    user="1000:1000",
+    command=("serve", "s3", "--addr", ":9000", "--metrics-addr", ":9101", "--dir-cache-time", "0s", "/data"),
+    port=9000,
+    environment={
+        "RCLONE_AUTH_KEY": '"${MINIO_ROOT_USER},${MINIO_ROOT_PASSWORD}"',
+        "RCLONE_CONFIG": "/tmp/rclone.conf",  # noqa: S108 - in the container
+        "RCLONE_CONFIG_SELF_TYPE": "s3",
+        "RCLONE_CONFIG_SELF_PROVIDER": "Rclone",
+        "RCLONE_CONFIG_SELF_ENDPOINT": "http://127.0.0.1:9000",
+        "RCLONE_CONFIG_SELF_ACCESS_KEY_ID": "${MINIO_ROOT_USER}",
+        "RCLONE_CONFIG_SELF_SECRET_ACCESS_KEY": "${MINIO_ROOT_PASSWORD}",
+    },
+    secrets=S3_SECRETS,
+    data=(DataDir(path="s3", target="/data"),),
+    tmpfs=("/tmp",),  # noqa: S108 - in the container
+    limits=Limits(cpus=1.0, memory="512m", pids=128),
+    health=Health.command("rclone", "lsf", "--max-depth", "1", "--retries", "1", "self:", start_period=30),
+    metrics=Metrics(port=9101),
+    backup=Backup(paths=("s3",)),
+)

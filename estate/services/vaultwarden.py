@@ -1,0 +1,28 @@
+"""Vaultwarden: the team's passwords (facts/services-mainframe.md, 14)."""
+
+from estate.models.image import image
+from estate.models.secret import SecretKind, SecretSpec
+from estate.models.service import Backup, DataDir, Health, Limits, Route, Service
+
+VAULTWARDEN = Service(
+    name="vaultwarden",
+    purpose="Team password vault",
+    image=image("docker.io/vaultwarden/server:1.37.2"),
+    user="1000:1000",
+    port=8083,
+    routes=(Route(host="vault"),),
+    environment={
+        "ROCKET_PORT": "8083",
+        "DOMAIN": "https://vault.@domain@",
+        "SIGNUPS_ALLOWED": "false",
+        "ADMIN_TOKEN": "${VAULTWARDEN_ADMIN_TOKEN}",
+    },
+    secrets=(
+        SecretSpec(name="VAULTWARDEN_ADMIN_TOKEN", kind=SecretKind.ARGON2, purpose="argon2 hash for /admin"),
+    ),
+    data=(DataDir(path="vaultwarden", target="/data", mode=0o700),),
+    tmpfs=("/tmp",),  # noqa: S108 - in the container
+    limits=Limits(cpus=1.0, memory="256m", pids=128),
+    health=Health.curl(8083, "/alive", start_period=30),
+    backup=Backup(sqlite=("db.sqlite3",), paths=("attachments", "sends", "rsa_key.pem", "config.json")),
+)
