@@ -1,0 +1,89 @@
+"""The hosts of the lab: the groups of production at addresses of the lab's network."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Profile = Literal["default", "full"]
+
+NETWORK = "estate-lab"
+SUBNET = "10.99.0.0/24"
+CONTROLLER = "10.99.0.1"
+REGISTRY = "10.99.0.2"
+ACME = "10.99.0.3"
+MAINFRAME = "10.99.0.10"
+USER = "mitch"
+
+REGISTRY_NAMES = ("mirror.lab", "ghcr.io", "quay.io", "gcr.io")
+ACME_NAME = "acme.lab"
+PUBLIC_NAMES = tuple(
+    f"{name}.mainframe.prodg.studio" for name in ("vault", "secrets", "api", "ts", "docs", "grafana")
+)
+
+
+@dataclass(frozen=True)
+class LabHost:
+    """One host of the lab, which is a container with systemd, sshd and perhaps an engine."""
+
+    name: str
+    group: str
+    address: str
+    needs_engine: bool = False
+    in_default: bool = False
+
+    @property
+    def container(self) -> str:
+        """The name of its container."""
+        return f"{NETWORK}-hl-{self.name}" if self.group == "homelab" else f"{NETWORK}-{self.name}"
+
+    @property
+    def volume(self) -> str:
+        """The volume that holds its engine's data."""
+        return f"{self.container}-docker"
+
+
+def _homelab() -> tuple[LabHost, ...]:
+    names = ("postgres", "authentik", "n8n", "rustdesk", "monitoring", "obsidian")
+    return tuple(LabHost(name, "homelab", f"10.99.0.{41 + i}", True) for i, name in enumerate(names))
+
+
+def _spokes() -> tuple[LabHost, ...]:
+    names = (
+        "newjersey",
+        "siliconvalley",
+        "dallas",
+        "london",
+        "frankfurt",
+        "warsaw",
+        "seoul",
+        "mumbai",
+        "saopaulo",
+        "sydney",
+        "johannesburg",
+        "telaviv",
+        "amsterdam",
+        "dubai",
+    )
+    return tuple(LabHost(name, "edge", f"10.99.0.{103 + i}") for i, name in enumerate(names))
+
+
+HOSTS: tuple[LabHost, ...] = (
+    LabHost("mainframe", "mainframe", MAINFRAME, needs_engine=True, in_default=True),
+    LabHost("vps", "vps", "10.99.0.20", needs_engine=True, in_default=True),
+    LabHost("dl380p", "proxmox", "10.99.0.31", in_default=True),
+    LabHost("i5", "proxmox", "10.99.0.32"),
+    LabHost("omv", "nas", "10.99.0.33", in_default=True),
+    *_homelab(),
+    LabHost("zurich", "edge", "10.99.0.101", in_default=True),
+    LabHost("tokyo", "edge", "10.99.0.102", in_default=True),
+    *_spokes(),
+)
+
+
+def select(profile: Profile) -> tuple[LabHost, ...]:
+    """The hosts of a profile, in the order of the table."""
+    return tuple(host for host in HOSTS if profile == "full" or host.in_default)
+
+
+def by_name(name: str) -> LabHost | None:
+    """The host with this name, or none."""
+    return next((host for host in HOSTS if host.name == name), None)

@@ -1,0 +1,78 @@
+"""Where the lab keeps its own state: `.lab/` in the checkout that started it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class LabPaths:
+    """The files under `.lab/`."""
+
+    root: Path
+
+    @property
+    def key(self) -> Path:
+        """The private key with which the controller logs in."""
+        return self.root / "ssh" / "id_ed25519"
+
+    @property
+    def public_key(self) -> Path:
+        """The public half of the key."""
+        return self.root / "ssh" / "id_ed25519.pub"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The pinned host keys of the lab's hosts."""
+        return self.root / "known_hosts"
+
+    @property
+    def ssh_config(self) -> Path:
+        """A client configuration with an entry a lab host."""
+        return self.root / "ssh_config"
+
+    @property
+    def ca_cert(self) -> Path:
+        """The lab's root certificate."""
+        return self.root / "ca" / "ca.crt"
+
+    @property
+    def ca_key(self) -> Path:
+        """The key of the lab's root certificate."""
+        return self.root / "ca" / "ca.key"
+
+    @property
+    def registry_cert(self) -> Path:
+        """The registry's certificate."""
+        return self.root / "ca" / "registry.crt"
+
+    @property
+    def registry_key(self) -> Path:
+        """The key of the registry's certificate."""
+        return self.root / "ca" / "registry.key"
+
+    @property
+    def engine_pid(self) -> Path:
+        """Written when the lab started the engine: its process id."""
+        return self.root / "engine" / "dockerd.pid"
+
+    @property
+    def engine_log(self) -> Path:
+        """The log of an engine that the lab started."""
+        return self.root / "engine" / "dockerd.log"
+
+    @property
+    def profile(self) -> Path:
+        """The name of the profile that was last brought up."""
+        return self.root / "profile"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a command changes the lab."""
+        return self.root / "lock"
+
+
+def lab_paths(repo: Path = REPO) -> LabPaths:
+    """The lab's paths in a checkout."""
+    return LabPaths(repo / ".lab")

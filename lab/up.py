@@ -1,0 +1,134 @@
+"""`estate lab up`: every step finds out for itself whether there is anything to do."""
+
+import os
+from dataclasses import dataclass
+
+from lab import ca, containers, engine, keys, machines, rootfs, services, system
+from lab.docker import LABEL, Docker, find_docker
+from lab.errors import LabError
+from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
+from lab.parallel import parallel
+from lab.paths import LabPaths
+from lab.progress import Progress
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What the steps share."""
+
+    paths: LabPaths
+    progress: Progress
+    hosts: tuple[LabHost, ...]
+    upstream: bool
+
+
+def up(paths: LabPaths, profile: Profile, progress: Progress) -> None:
+    """Bring the lab of a profile up, from wherever it is."""
+    lab = Lab(paths, progress, select(profile), os.environ.get("LAB_IMAGES") == "upstream")
+    _packages(progress)
+    docker = _engine(lab)
+    host_image, infra_image = _base_images(lab, docker)
+    _network(lab, docker)
+    _keys(lab)
+    _servers(lab, docker, infra_image)
+    _hosts(lab, docker, host_image)
+    keys.write_if_changed(paths.profile, f"{profile}\n")
+    _images(lab)
+
+
+def _packages(progress: Progress) -> None:
+    with progress.step("System packages") as step:
+        missing = system.missing_packages(engine_answers=find_docker() is not None)
+        if missing:
+            step.note(f"installing {', '.join(missing)}")
+            system.install(missing)
+        step.done(f"installed {', '.join(missing)}" if missing else "already there")
+
+
+def _engine(lab: Lab) -> Docker:
+    with lab.progress.step("Docker engine") as step:
+        docker, outcome = engine.ensure(lab.paths)
+        step.done(outcome)
+    return docker
+
+
+def _base_images(lab: Lab, docker: Docker) -> tuple[str, str]:
+    with lab.progress.step("Base images") as step:
+        wanted = [rootfs.host_image(), rootfs.infra_image()]
+        step.note(", ".join(image.tag for image in wanted))
+        (host, host_made), (infra, infra_made) = parallel(lambda image: rootfs.ensure(docker, image), wanted)
+        step.done("made" if host_made or infra_made else "already there")
+    return host, infra
+
+
+def _network(lab: Lab, docker: Docker) -> None:
+    with lab.progress.step(f"Network {SUBNET}") as step:
+        template = "{{(index .IPAM.Config 0).Subnet}} {{(index .IPAM.Config 0).Gateway}}"
+        found = docker.run("network", "inspect", "--format", template, NETWORK, check=False)
+        if found.ok and found.stdout.strip() != f"{SUBNET} {CONTROLLER}":
+            raise LabError(
+                f"a network named {NETWORK} with other addresses exists", f"docker network rm {NETWORK}"
+            )
+        if not found.ok:
+            options = [f"--label={LABEL}=network", f"--subnet={SUBNET}", f"--gateway={CONTROLLER}"]
+            docker.run("network", "create", *options, NETWORK)
+        step.done("already there" if found.ok else "made")
+
+
+def _keys(lab: Lab) -> None:
+    with lab.progress.step("Keys and certificates") as step:
+        key = keys.ensure_key(lab.paths)
+        authority = ca.ensure(lab.paths)
+        step.done(f"key {key}; certificates {authority}")
+
+
+def _servers(lab: Lab, docker: Docker, image: str) -> None:
+    wanted = [services.acme(lab.paths, image)]
+    if not lab.upstream:
+        wanted.append(services.registry(lab.paths, image))
+    with lab.progress.step("Registry and ACME server") as step:
+        found = containers.existing(docker)
+        outcomes = parallel(lambda one: containers.ensure(docker, one, found.get(one.name)), wanted)
+        services.await_tls(lab.paths, ACME, ACME_NAME)
+        if not lab.upstream:
+            services.await_tls(lab.paths, REGISTRY, "mirror.lab")
+        step.done(", ".join(f"{one.name} {outcome}" for one, outcome in zip(wanted, outcomes, strict=True)))
+
+
+def _hosts(lab: Lab, docker: Docker, image: str) -> None:
+    with lab.progress.step(f"{len(lab.hosts)} hosts") as step:
+        found = containers.existing(docker)
+        caps = system.capabilities(docker.version())
+
+        def converge(host: LabHost) -> str:
+            wanted = machines.machine(lab.paths, host, image, caps, lab.upstream)
+            outcome = containers.ensure(docker, wanted, found.get(host.container))
+            state = machines.await_boot(docker, host)
+            step.note(f"{host.name} {outcome}, {state}")
+            return outcome
+
+        outcomes = parallel(converge, lab.hosts)
+        _pin(lab, docker, set(found))
+        step.done(", ".join(f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes)))
+
+
+def _pin(lab: Lab, docker: Docker, running: set[str]) -> None:
+    """Pin the host keys of this profile's hosts, and of any other lab host that runs."""
+    known = [host for host in HOSTS if host in lab.hosts or host.container in running]
+    found = containers.existing(docker)
+    alive = [host for host in known if found[host.container].state == "running"]
+    pins = dict(zip(alive, parallel(lambda host: machines.host_keys(docker, host), alive), strict=True))
+    keys.write_if_changed(lab.paths.known_hosts, keys.render_known_hosts(pins))
+    keys.write_if_changed(lab.paths.ssh_config, keys.render_ssh_config(lab.paths, HOSTS))
+
+
+def _images(lab: Lab) -> None:
+    if lab.upstream:
+        return
+    with lab.progress.step("Service images") as step:
+        try:
+            from lab.images import ensure
+        except ImportError:
+            step.done("skipped, lab.images is not there")
+            return
+        ensure(registry=services.PUSH_TO, progress=step.note)
