@@ -1,0 +1,130 @@
+"""The images which hold stand-ins: our own Python on the base, under the real programs' paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.images.layer import REPOSITORY, Dir, Entry, File, Layer
+
+HOME = "opt/estate"
+FILES = Path(__file__).parent / "files"
+PROGRAM = """#!/usr/bin/python3
+import sys
+sys.path.insert(0, "/opt/estate")
+from lab.standins.{package}.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A package of lab/standins, the path its program has in the real image, and its instructions."""
+
+    name: str
+    package: str
+    program: str
+    instructions: tuple[str, ...]
+    entries: tuple[Entry, ...] = ()
+
+    def layer(self) -> Layer:
+        """Give the image's layer: shared helpers, the package, the program."""
+        root = REPOSITORY / "lab" / "standins"
+        sources = [root / "__init__.py", root / "common.py", *sorted((root / self.package).glob("*.py"))]
+        modules = [File.of(f"{HOME}/{source.relative_to(REPOSITORY)}", source) for source in sources]
+        program = File(self.program, PROGRAM.format(package=self.package), 0o755)
+        init = File(f"{HOME}/lab/__init__.py", "")
+        compiled = f"RUN python3 -m compileall -q /{HOME}"
+        return Layer(self.name, (init, *modules, program, *self.entries), (compiled, *self.instructions))
+
+
+STANDINS = (
+    StandIn(
+        "grafana",
+        "grafana",
+        "run.sh",
+        ("USER 472", "WORKDIR /usr/share/grafana", "EXPOSE 3000", 'ENTRYPOINT ["/run.sh"]'),
+        (
+            Dir("usr/share/grafana"),
+            Dir("var/lib/grafana", 472, 0, 0o777),
+            Dir("etc/grafana/provisioning/datasources"),
+            Dir("etc/grafana/provisioning/dashboards"),
+        ),
+    ),
+    StandIn(
+        "loki",
+        "loki",
+        "usr/bin/loki",
+        (
+            "USER 10001",
+            "EXPOSE 3100",
+            'ENTRYPOINT ["/usr/bin/loki"]',
+            'CMD ["-config.file=/etc/loki/local-config.yaml"]',
+        ),
+        (Dir("loki", 10001, 10001), Dir("etc/loki")),
+    ),
+    StandIn(
+        "alloy",
+        "alloy",
+        "usr/bin/alloy",
+        (
+            'ENTRYPOINT ["/bin/alloy"]',
+            'CMD ["run", "/etc/alloy/config.alloy", "--storage.path=/var/lib/alloy/data"]',
+        ),
+        (Dir("etc/alloy"), Dir("var/lib/alloy/data", 473, 473, 0o770)),
+    ),
+    StandIn(
+        "cadvisor",
+        "cadvisor",
+        "usr/bin/cadvisor",
+        (
+            "EXPOSE 8080",
+            "HEALTHCHECK --interval=30s --timeout=3s CMD wget --quiet --tries=1 --spider "
+            "http://localhost:8080/healthz || exit 1",
+            'ENTRYPOINT ["/usr/bin/cadvisor", "-logtostderr"]',
+        ),
+    ),
+    StandIn(
+        "infisical",
+        "infisical",
+        "usr/local/bin/infisical-server",
+        ("USER 1001:1001", "WORKDIR /backend", "EXPOSE 8080", 'CMD ["infisical-server"]'),
+        (Dir("backend", 1001, 1001),),
+    ),
+    StandIn(
+        "vaultwarden",
+        "vaultwarden",
+        "vaultwarden",
+        (
+            "ENV ROCKET_PROFILE=release ROCKET_ADDRESS=0.0.0.0 ROCKET_PORT=80",
+            "VOLUME /data",
+            "EXPOSE 80",
+            "WORKDIR /",
+            "HEALTHCHECK --interval=60s --timeout=10s CMD /healthcheck.sh",
+            'CMD ["/start.sh"]',
+        ),
+        (
+            Dir("data"),
+            File("start.sh", '#!/bin/sh\nexec /vaultwarden "$@"\n', 0o755),
+            File.of("healthcheck.sh", FILES / "vaultwarden-healthcheck.sh", 0o755),
+        ),
+    ),
+    StandIn(
+        "headscale",
+        "headscale",
+        "usr/bin/headscale",
+        ("EXPOSE 8080", 'ENTRYPOINT ["headscale"]'),
+        (Dir("var/lib/headscale"), Dir("var/run/headscale"), Dir("etc/headscale")),
+    ),
+    StandIn(
+        "hermes-api",
+        "hermes",
+        "usr/local/bin/hermes-api",
+        ("USER 1000:1000", "WORKDIR /srv", "EXPOSE 8000", 'CMD ["hermes-api"]'),
+    ),
+)
+
+
+def layers() -> list[Layer]:
+    """Give the layers of all stand-ins."""
+    return [standin.layer() for standin in STANDINS]

