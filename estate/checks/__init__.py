@@ -1,0 +1,1 @@
+"""Whole-estate checks: pure, and all faults in one report."""

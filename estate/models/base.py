@@ -55,7 +55,8 @@ Cidr = Annotated[str, AfterValidator(_check_cidr)]
 AbsolutePath = Annotated[str, AfterValidator(_check_absolute)]
 SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 HostName = Annotated[
-    str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", max_length=253)
+    str,
+    Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", max_length=253),
 ]
 UserId = Annotated[str, Field(pattern=r"^\d+:\d+$")]
 """A numeric "UID:GID"."""

@@ -16,14 +16,14 @@ MaskStyle = Literal["", "whole", "dotenv"]
 
 @dataclass(frozen=True)
 class File:
-    """A managed file. Owner and group are names or numbers; `secret` says how its diff is masked."""
+    """A managed file. Owner and group are names or numbers; `mask` says how its diff hides secrets."""
 
     path: str
     content: bytes
     mode: int = 0o644
     owner: str = "root"
     group: str = "root"
-    secret: MaskStyle = ""
+    mask: MaskStyle = ""
 
     @property
     def digest(self) -> str:

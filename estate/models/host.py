@@ -11,22 +11,13 @@ _KEY = r"^(ssh-ed25519|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]+={0,2}( [^\n]*
 
 
 class User(Frozen):
-    """A login or service account. `keys` are public ed25519 keys; without any nobody can log in."""
+    """An account. An admin logs in with the estate's admin keys and may use sudo; others cannot log in."""
 
     name: Name
     uid: int | None = None
     gid: int | None = None
-    sudo: bool = False
+    admin: bool = False
     shell: AbsolutePath = "/bin/bash"
-    keys: tuple[str, ...] = ()
-
-    @field_validator("keys")
-    @classmethod
-    def _ed25519(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
-        for key in keys:
-            if not re.match(_KEY, key):
-                raise ValueError(f'"{key[:24]}…" is not an ed25519 public key; make one with ssh-keygen -t ed25519')
-        return keys
 
 
 class OpenPort(Frozen):
@@ -52,6 +43,8 @@ class Host(Frozen):
     group: Name
     address: str
     users: tuple[User, ...]
+    admin_keys: tuple[str, ...] = Field(min_length=1)
+    """Public ed25519 keys that the admins log in with."""
     resources: Resources
     packages: tuple[str, ...] = ()
     sysctl: dict[str, str] = Field(default_factory=dict)
@@ -60,8 +53,22 @@ class Host(Frozen):
     open_ports: tuple[OpenPort, ...] = ()
     trusted_networks: tuple[Cidr, ...] = ()
     """Networks whose forwarded traffic (of containers) the firewall lets through."""
-    ssh_port: Port = 22
-    ssh_allow_root: bool = False
+    sshd_port: Port = 22
+    allow_root: bool = False
+    """Root may log in, with a key (appliances such as Proxmox want it)."""
+
+    @field_validator("admin_keys")
+    @classmethod
+    def _ed25519(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        for key in keys:
+            if not re.match(_KEY, key):
+                raise ValueError(f'"{key[:24]}" is not an ed25519 public key; make one with ssh-keygen -t ed25519')
+        return keys
+
+    @property
+    def admins(self) -> tuple[User, ...]:
+        """The accounts that can log in."""
+        return tuple(user for user in self.users if user.admin)
 
 
 class DockerSettings(Frozen):
@@ -109,15 +116,13 @@ class DocsSettings(Frozen):
 
 
 class StackSettings(Frozen):
-    """A compose project: which services, where, on which network."""
+    """A compose project: where, on which network, under which domain."""
 
     project: Name
     root: AbsolutePath
     domain: HostName
     network: Name
     subnet: Cidr
-    services: tuple[Name, ...]
-    images: dict[Name, str] = Field(default_factory=dict)
     up_timeout: int = Field(default=300, ge=10)
     """Seconds that `up` waits for every service to become healthy."""
 
@@ -126,6 +131,10 @@ class MainframeHost(Host):
     """The bare-metal machine with the compose stack."""
 
     stack: StackSettings
+    services: tuple[Name, ...]
+    """What runs here: names of estate/services; taking one out stops and removes it, its data stay."""
+    images: dict[Name, str] = Field(default_factory=dict)
+    """Other images than the declared ones, by service (the seed's versions, say)."""
     docker: DockerSettings = DockerSettings()
     tls: Tls
     headscale: HeadscaleSettings | None = None

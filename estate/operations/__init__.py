@@ -1,0 +1,1 @@
+"""Custom operations: coarse ones, each with the fact of the same task behind it."""

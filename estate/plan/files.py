@@ -71,7 +71,12 @@ def file_changes(
     changes: list[Change] = []
     for directory in plan.make:
         changes.append(
-            Change("directory", directory.path, "create", (f"{directory.owner}:{directory.group} {directory.mode:04o}",))
+            Change(
+                "directory",
+                directory.path,
+                "create",
+                (f"{directory.owner}:{directory.group} {directory.mode:04o}",),
+            )
         )
     for file in plan.write:
         if file.path.startswith(manifest_dir):
@@ -96,7 +101,7 @@ def text_diff(file: File, old: bytes | None, mask: Callable[[str], str]) -> str:
     before, after = _readable(file, old, mask), _readable(file, file.content, mask)
     if before is None or after is None:
         return "binary content\n"
-    if file.secret == "dotenv":
+    if file.mask == "dotenv":
         return _dotenv_diff(file, old or b"")
     lines = unified_diff(before, after, f"{file.path} (host)", f"{file.path} (estate)", n=2)
     diff = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
@@ -106,7 +111,7 @@ def text_diff(file: File, old: bytes | None, mask: Callable[[str], str]) -> str:
 def _readable(file: File, content: bytes | None, mask: Callable[[str], str]) -> list[str] | None:
     if content is None:
         return []
-    if file.secret == "whole":
+    if file.mask == "whole":
         count = len(content.splitlines())
         return [f"«{count} masked lines»\n"]
     try:

@@ -37,6 +37,18 @@ class UnitState:
 
 
 @dataclass(frozen=True)
+class ContainerState:
+    """A container of the project: `inputs` is the label that says what it was made from."""
+
+    service: str
+    name: str
+    image: str
+    status: str
+    health: str
+    inputs: dict[str, str]
+
+
+@dataclass(frozen=True)
 class HostState:
     """Everything that one task asked about."""
 
@@ -47,3 +59,5 @@ class HostState:
     sysctl: dict[str, str] = field(default_factory=dict)
     stamps: dict[str, str] = field(default_factory=dict)
     manifest: tuple[str, ...] = ()
+    containers: dict[str, ContainerState] = field(default_factory=dict)
+    """The project's containers by service; one that was started by hand counts by its own name."""

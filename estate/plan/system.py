@@ -4,6 +4,10 @@ from estate.models.desired import Account, Desired, Handler
 from estate.plan.change import Change
 from estate.plan.state import AccountState, HostState
 
+_ENABLED = ("enabled", "static", "alias", "generated", "indirect")
+_RUNNING = ("active", "activating", "reloading", "unmet")
+"""`unmet`: systemd decided by the unit's own conditions that it has nothing to do on this machine."""
+
 
 def packages(desired: Desired, state: HostState) -> list[Change]:
     """Packages to install."""
@@ -44,12 +48,7 @@ def units(desired: Desired, state: HostState) -> list[Change]:
         enabled = there.enabled if there else "absent"
         active = there.active if there else "inactive"
         if unit.running:
-            fine = enabled in ("enabled", "static", "alias", "generated", "indirect") and active in (
-                "active",
-                "activating",
-                "reloading",
-            )
-            if not fine:
+            if enabled not in _ENABLED or active not in _RUNNING:
                 changes.append(Change("unit", unit.name, "enable", (f"is {enabled}, {active}",)))
         elif enabled == "enabled" or active == "active":
             changes.append(Change("unit", unit.name, "disable", (f"is {enabled}, {active}",)))

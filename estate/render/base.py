@@ -20,9 +20,9 @@ def _files(host: Host, names: Iterable[tuple[str, str]]) -> list[File]:
     return [File(path, render(f"base/{template}", host=host).encode()) for path, template in names]
 
 
-def _keys(user: User) -> list[Node]:
+def _keys(host: Host, user: User) -> list[Node]:
     home = f"/home/{user.name}"
-    text = "".join(f"{key}\n" for key in user.keys)
+    text = "".join(f"{key}\n" for key in host.admin_keys)
     return [
         Directory(f"{home}/.ssh", mode=0o700, owner=user.name, group=user.name),
         File(f"{home}/.ssh/authorized_keys", text.encode(), mode=0o600, owner=user.name, group=user.name),
@@ -30,9 +30,7 @@ def _keys(user: User) -> list[Node]:
 
 
 def _accounts(host: Host) -> tuple[Account, ...]:
-    return tuple(
-        Account(u.name, u.uid, u.gid, u.shell, groups=("sudo",) if u.sudo else ()) for u in host.users
-    )
+    return tuple(Account(u.name, u.uid, u.gid, u.shell, groups=("sudo",) if u.admin else ()) for u in host.users)
 
 
 def base(host: Host) -> Desired:
@@ -59,7 +57,7 @@ def base(host: Host) -> Desired:
         sudoers,
         Directory("/etc/systemd/journald.conf.d"),
         Directory("/etc/systemd/timesyncd.conf.d"),
-        *(node for user in host.users if user.keys for node in _keys(user)),
+        *(node for user in host.admins for node in _keys(host, user)),
     ]
     return Desired(
         task="base",

@@ -63,7 +63,12 @@ def _volumes(stack: Stack, service: Service) -> list[dict[str, Any]]:
         source = f"{stack.compose_dir}/{service.name}"
         volumes.append({"type": "bind", "source": source, "target": service.config.target, "read_only": True})
     for mount in service.mounts:
-        volume = {"type": "bind", "source": mount.source, "target": mount.target, "read_only": mount.read_only}
+        volume = {
+            "type": "bind",
+            "source": mount.source,
+            "target": mount.target,
+            "read_only": mount.read_only,
+        }
         if mount.propagation:
             volume["bind"] = {"propagation": mount.propagation}
         volumes.append(volume)
@@ -77,7 +82,6 @@ def _dependencies(stack: Stack, service: Service) -> dict[str, Any]:
 
 def compose_service(stack: Stack, service: Service) -> dict[str, Any]:
     """The compose definition of one service, without its labels."""
-    assert service.image is not None, "only services with an image are containers"
     definition: dict[str, Any] = {
         "image": str(service.image),
         "container_name": service.name,
@@ -88,7 +92,10 @@ def compose_service(stack: Stack, service: Service) -> dict[str, Any]:
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "stop_grace_period": f"{service.stop_grace_period}s",
-        "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3", "tag": "{{.Name}}"}},
+        "logging": {
+            "driver": "json-file",
+            "options": {"max-size": "10m", "max-file": "3", "tag": "{{.Name}}"},
+        },
     }
     if service.cap_add:
         definition["cap_add"] = list(service.cap_add)

@@ -27,30 +27,29 @@ def daemon_settings(host: MainframeHost) -> dict[str, Any]:
     return settings
 
 
+def docker_repository(host: MainframeHost) -> Desired | None:
+    """Docker's own package repository, for a host that takes its packages from there."""
+    if host.docker.source != "docker":
+        return None
+    script = File("/usr/local/sbin/estate-docker-apt", render("docker_engine/apt.sh.j2").encode(), mode=0o755)
+    return Desired(
+        task="docker_repository",
+        packages=("curl", "gpg"),
+        tree=Tree((script,)),
+        handlers=(Handler("docker-apt", script.path, script.digest),),
+    )
+
+
 def docker_engine(host: MainframeHost) -> Desired:
     """What `tasks/docker_engine.py` makes true."""
     text = json.dumps(daemon_settings(host), indent=2, sort_keys=True) + "\n"
     daemon = File("/etc/docker/daemon.json", text.encode())
-    nodes: list[File | Directory] = [daemon, Directory("/etc/docker")]
-    handlers = []
-    packages = host.docker.packages
-    if host.docker.source == "docker":
-        packages = DOCKER_PACKAGES
-        script = File("/usr/local/sbin/estate-docker-apt", render("docker_engine/apt.sh.j2").encode(), mode=0o755)
-        nodes.append(script)
-        handlers.append(Handler("docker-apt", script.path, script.digest))
     # live-restore keeps containers running while the daemon restarts
-    handlers.append(
-        Handler(
-            "docker-daemon",
-            "dockerd --validate --config-file /etc/docker/daemon.json && systemctl restart docker",
-            daemon.digest,
-        )
-    )
+    restart = "dockerd --validate --config-file /etc/docker/daemon.json && systemctl restart docker"
     return Desired(
         task="docker_engine",
-        packages=packages,
-        tree=Tree(tuple(nodes)),
+        packages=DOCKER_PACKAGES if host.docker.source == "docker" else host.docker.packages,
+        tree=Tree((daemon, Directory("/etc/docker"))),
         units=(Unit("docker.service"), Unit("containerd.service")),
-        handlers=tuple(handlers),
+        handlers=(Handler("docker-daemon", restart, daemon.digest),),
     )

@@ -12,8 +12,9 @@ def docs_site(host: MainframeHost, stack: Stack) -> Desired:
     The page `estate.html` is generated; everything else below public/ belongs to Quartz and is left alone.
     """
     root = stack.settings.root
-    owner = {"owner": "prodg", "group": "prodg"}
-    service = File("/etc/systemd/system/quartz-build.service", render("docs/quartz-build.service.j2", root=root).encode())
+    service = File(
+        "/etc/systemd/system/quartz-build.service", render("docs/quartz-build.service.j2", root=root).encode()
+    )
     timer = File("/etc/systemd/system/quartz-build.timer", render("docs/quartz-build.timer.j2").encode())
     page = render("docs/estate.html.j2", host=host, stack=stack)
     public = f"{root}/docs/public"
@@ -22,10 +23,10 @@ def docs_site(host: MainframeHost, stack: Stack) -> Desired:
         tree=Tree(
             (
                 Directory(root),
-                Directory(f"{root}/docs", **owner),
-                Directory(f"{root}/quartz", **owner),
-                Directory(public, **owner),
-                File(f"{public}/estate.html", page.encode(), **owner),
+                Directory(f"{root}/docs", owner="prodg", group="prodg"),
+                Directory(f"{root}/quartz", owner="prodg", group="prodg"),
+                Directory(public, owner="prodg", group="prodg"),
+                File(f"{public}/estate.html", page.encode(), owner="prodg", group="prodg"),
                 service,
                 timer,
             )

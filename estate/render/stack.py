@@ -23,7 +23,9 @@ def _config_file(
 
     def secret(name: str) -> str:
         if name not in declared:
-            raise ValueError(f"templates/{service.name}/{item.template} uses {name}, which {service.name} does not declare")
+            raise ValueError(
+                f"templates/{service.name}/{item.template} uses {name}, which {service.name} does not declare"
+            )
         return secrets[name]
 
     folder = service.name.replace("infisical-redis", "redis")
@@ -32,7 +34,7 @@ def _config_file(
     if not item.secret:
         return File(path, text.encode())
     uid, gid = service.user.split(":")
-    return File(path, text.encode(), mode=0o400, owner=uid, group=gid, secret="whole")  # noqa: S106
+    return File(path, text.encode(), mode=0o400, owner=uid, group=gid, mask="whole")
 
 
 def service_config(host: MainframeHost, stack: Stack, service: Service, secrets: Mapping[str, str]) -> Tree:
@@ -89,7 +91,7 @@ def stack_tree(host: MainframeHost, stack: Stack, secrets: Mapping[str, str]) ->
         Directory(stack.compose_dir),
         Directory(stack.data_dir),
         File(f"{stack.compose_dir}/docker-compose.yml", compose.encode()),
-        File(env_path, dotenv(values, env_path).encode(), mode=0o600, secret="dotenv"),  # noqa: S106
+        File(env_path, dotenv(values, env_path).encode(), mode=0o600, mask="dotenv"),
         *_data_directories(stack),
         *(node for config in configs.values() for node in config),
     ]

@@ -9,7 +9,12 @@ CADVISOR = Service(
     image=image("ghcr.io/google/cadvisor:v0.60.5"),
     user="0:0",
     cap_add=("DAC_READ_SEARCH",),
-    command=("--port=8085", "--housekeeping_interval=30s", "--docker_only=true", "--store_container_labels=false"),
+    command=(
+        "--port=8085",
+        "--housekeeping_interval=30s",
+        "--docker_only=true",
+        "--store_container_labels=false",
+    ),
     port=8085,
     mounts=(
         Mount(source="/", target="/rootfs"),

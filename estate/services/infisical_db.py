@@ -16,7 +16,9 @@ INFISICAL_DB = _POSTGRES.model_copy(
         },
         "secrets": (
             SecretSpec(
-                name="INFISICAL_DB_PASSWORD", kind=SecretKind.PASSWORD, purpose="password of Infisical's database"
+                name="INFISICAL_DB_PASSWORD",
+                kind=SecretKind.PASSWORD,
+                purpose="password of Infisical's database",
             ),
         ),
         "data": (DataDir(path="infisical-db", target="/var/lib/postgresql/data", mode=0o700),),

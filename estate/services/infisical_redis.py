@@ -11,7 +11,9 @@ INFISICAL_REDIS = _REDIS.model_copy(
         "environment": {"REDIS_PASSWORD": "${INFISICAL_REDIS_PASSWORD}"},
         "secrets": (
             SecretSpec(
-                name="INFISICAL_REDIS_PASSWORD", kind=SecretKind.PASSWORD, purpose="password of Infisical's Redis"
+                name="INFISICAL_REDIS_PASSWORD",
+                kind=SecretKind.PASSWORD,
+                purpose="password of Infisical's Redis",
             ),
         ),
         "data": (DataDir(path="infisical-redis", target="/data"),),

@@ -17,9 +17,7 @@ VAULTWARDEN = Service(
         "SIGNUPS_ALLOWED": "false",
         "ADMIN_TOKEN": "${VAULTWARDEN_ADMIN_TOKEN}",
     },
-    secrets=(
-        SecretSpec(name="VAULTWARDEN_ADMIN_TOKEN", kind=SecretKind.ARGON2, purpose="argon2 hash for /admin"),
-    ),
+    secrets=(SecretSpec(name="VAULTWARDEN_ADMIN_TOKEN", kind=SecretKind.ARGON2, purpose="argon2 hash for /admin"),),
     data=(DataDir(path="vaultwarden", target="/data", mode=0o700),),
     tmpfs=("/tmp",),  # noqa: S108 - in the container
     limits=Limits(cpus=1.0, memory="256m", pids=128),

@@ -1,0 +1,23 @@
+"""What runs where, and in which order; nothing else."""
+
+from pyinfra import host, inventory
+
+from estate.deployment import prepare
+from tasks.base import base
+from tasks.docker_engine import docker_engine
+from tasks.docker_stack import docker_stack
+from tasks.docs_site import docs_site
+from tasks.firewall import firewall
+from tasks.headscale import headscale
+
+job = prepare(inventory, host)
+
+base(job["base"])
+firewall(job["firewall"])
+
+if job.stack is not None:
+    docker_engine(job.get("docker_repository"), job["docker_engine"])
+    docs_site(job["docs_site"])
+    docker_stack(job.stack, job["docker_stack"])
+    if "headscale" in job.stack:
+        headscale(job.stack, job.host)

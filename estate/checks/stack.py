@@ -1,0 +1,146 @@
+"""Checks across the services of a stack: what no single declaration can see."""
+
+import re
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from ipaddress import IPv4Network
+
+from estate.models.base import format_size
+from estate.models.faults import Fault, did_you_mean
+from estate.models.host import MainframeHost
+from estate.models.stack import Stack
+from estate.render.compose import secrets_in
+
+
+def check(host: MainframeHost, stack: Stack, where: str) -> list[Fault]:
+    """Every fault of the stack on this host; `where` begins their paths."""
+    return [
+        *_duplicates(host, where),
+        *_ports(stack, where),
+        *_routes(stack, where),
+        *_dependencies(stack, where),
+        *_limits(host, stack, where),
+        *_data(stack, where),
+        *_secrets(stack, where),
+        *_networks(host, where),
+        *_headscale(host, stack, where),
+    ]
+
+
+def _duplicates(host: MainframeHost, where: str) -> Iterator[Fault]:
+    for name in sorted({n for n in host.services if host.services.count(n) > 1}):
+        yield Fault(f"{where}/services/{name}", "is named twice", "name it once")
+
+
+def _ports(stack: Stack, where: str) -> Iterator[Fault]:
+    taken: dict[tuple[int, str], str] = {}
+    for service in stack.containers:
+        bound = [(p.host, p.protocol) for p in service.published]
+        if service.host_network and service.port:
+            bound.append((service.port, "tcp"))
+        for port, protocol in bound:
+            if other := taken.get((port, protocol)):
+                yield Fault(
+                    f"{where}/services/{service.name}/ports",
+                    f"{port}/{protocol} is also taken by {other}",
+                    "choose another port",
+                )
+            taken.setdefault((port, protocol), service.name)
+
+
+def _routes(stack: Stack, where: str) -> Iterator[Fault]:
+    taken: dict[str, str] = {}
+    for service, route, _ in stack.routes():
+        path = f"{where}/services/{service.name}/route/host"
+        if other := taken.get(route.host):
+            yield Fault(path, f'"{route.host}" is also used by {other}', "choose another host")
+        taken.setdefault(route.host, service.name)
+        if service.port is None and route.files is None:
+            yield Fault(path, "a route needs a port to send requests to", "declare the service's port")
+    if taken and "caddy" not in stack:
+        yield Fault(f"{where}/services", f"{len(taken)} routes but no caddy to serve them", "add caddy")
+
+
+def _dependencies(stack: Stack, where: str) -> Iterator[Fault]:
+    provided = {alias: s.name for s in stack.services for alias in (s.name, *s.aliases)}
+    graph: dict[str, set[str]] = {}
+    for service in stack.services:
+        for name in service.depends_on:
+            if name not in provided:
+                remedy = f"add it, or {did_you_mean(name, provided)}"
+                yield Fault(f"{where}/services/{service.name}/depends_on", f"{name} is not a service here", remedy)
+        graph[service.name] = {provided[name] for name in service.depends_on if name in provided}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = " → ".join(reversed(error.args[1]))
+        yield Fault(f"{where}/services", f"dependency cycle {circle}", "take one of these out")
+
+
+def _limits(host: MainframeHost, stack: Stack, where: str) -> Iterator[Fault]:
+    total = 0
+    for service in stack.containers:
+        path = f"{where}/services/{service.name}/limits"
+        if service.limits is None:
+            yield Fault(path, "missing", "give it limits: without them one service can starve all others")
+            continue
+        total += service.limits.memory
+        if service.limits.cpus > host.resources.cpus:
+            fault = f"{service.limits.cpus:g} CPUs, but {host.name} has {host.resources.cpus:g}"
+            yield Fault(f"{path}/cpus", fault, "lower the limit")
+    if total > host.resources.memory:
+        fault = f"limits of {format_size(total)} in all, but {host.name} has {format_size(host.resources.memory)}"
+        yield Fault(f"{where}/services", fault, "lower limits, or take services out")
+
+
+def _data(stack: Stack, where: str) -> Iterator[Fault]:
+    owners: dict[str, tuple[str, str]] = {}
+    for service in stack.containers:
+        for data in service.data:
+            owner = (data.owner or service.user).split(":")[0]
+            other = owners.setdefault(data.path, (owner, service.name))
+            if other[0] != owner:
+                fault = f"shared by uid {owner} and by {other[1]}'s uid {other[0]}"
+                yield Fault(f"{where}/services/{service.name}/data/{data.path}", fault, "give each its own directory")
+
+
+def _secrets(stack: Stack, where: str) -> Iterator[Fault]:
+    for service in stack.services:
+        declared = {spec.name for spec in service.secrets}
+        for name in secrets_in(service):
+            if name not in declared:
+                fault = f"the environment names {name}, which the service does not declare"
+                yield Fault(
+                    f"{where}/services/{service.name}/secrets",
+                    fault,
+                    "declare it: consumers are derived from this",
+                )
+    for name in stack.secrets():
+        specs = {spec.model_dump_json() for s in stack.services for spec in s.secrets if spec.name == name}
+        if len(specs) > 1:
+            users = ", ".join(stack.consumers(name))
+            yield Fault(f"{where}/services", f"{users} declare {name} differently", "share one declaration")
+
+
+def _networks(host: MainframeHost, where: str) -> Iterator[Fault]:
+    subnet, pool = IPv4Network(host.stack.subnet), IPv4Network(host.docker.address_pool)
+    if subnet.overlaps(pool):
+        yield Fault(f"{where}/stack/subnet", f"{subnet} overlaps docker/address_pool {pool}", "choose another subnet")
+    if subnet.prefixlen > 28:
+        yield Fault(f"{where}/stack/subnet", f"{subnet} has too few addresses", "use /24")
+
+
+def _headscale(host: MainframeHost, stack: Stack, where: str) -> Iterator[Fault]:
+    if "headscale" not in stack:
+        return
+    if host.headscale is None:
+        yield Fault(f"{where}/headscale", "missing", "headscale is among the services: give it base_domain and users")
+        return
+    base, server = host.headscale.base_domain, f"ts.{stack.settings.domain}"
+    if re.fullmatch(rf"(.+\.)?{re.escape(base)}", server):
+        fault = f'"{base}" contains {server}, which Headscale refuses'
+        yield Fault(f"{where}/headscale/base_domain", fault, "choose a domain of its own")
+    for index, key in enumerate(host.headscale.preauth_keys):
+        if key.user not in host.headscale.users:
+            remedy = did_you_mean(key.user, host.headscale.users)
+            yield Fault(f"{where}/headscale/preauth_keys/{index}/user", f"{key.user} is not a user", remedy)

@@ -1,0 +1,69 @@
+"""`estate`: what pyinfra's own command does not offer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from estate.cli import lab, secrets
+from estate.cli.errors import FAILED, err, out, readable_faults
+
+app = typer.Typer(
+    name="estate", help="Deploys and verifies a whole self-hosted estate.", no_args_is_help=True, add_completion=False
+)
+app.add_typer(lab.app, name="lab")
+app.add_typer(secrets.app, name="secrets")
+
+Inventory = Annotated[Path, typer.Argument(help="An inventory file, such as inventories/prod.py.")]
+Limit = Annotated[list[str] | None, typer.Option("--limit", help="Only this host or group; may be repeated.")]
+
+
+@app.command()
+def render(
+    inventory: Inventory,
+    to: Annotated[Path, typer.Option("--out", help="Directory to write to; what it held of an earlier render goes.")],
+    limit: Limit = None,
+) -> None:
+    """Write every file of every host, with placeholder secrets and no host in reach."""
+    from estate.inventory import load
+    from estate.render.output import write
+
+    with readable_faults():
+        estate = load(inventory.resolve())
+        count = write(estate, estate.select(tuple(limit or ())), to)
+    out.print(f"{count} files of {len(estate.select(tuple(limit or ())))} hosts in {to}")
+
+
+@app.command()
+def check(inventory: Inventory) -> None:
+    """Check the whole estate offline: declarations, and rendered files with the tools' own parsers."""
+    from estate.checks.parsers import parse_all
+    from estate.inventory import load
+
+    with readable_faults():
+        estate = load(inventory.resolve())
+        report = parse_all(estate)
+    out.print(report.table())
+    if report.faults:
+        err.print(report.text(), markup=False)
+        raise typer.Exit(FAILED)
+    out.print(f"{estate.name}: {len(estate.hosts)} hosts, no faults")
+
+
+@app.command()
+def plan(
+    inventory: Inventory,
+    limit: Limit = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+) -> None:
+    """Show what a deploy would change. Exit code 0: nothing, 2: changes are pending, 1: failed."""
+    from estate.cli.plan import show
+
+    with readable_faults():
+        code = show(inventory, tuple(limit or ()), as_json)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The command's entry point."""
+    app()

@@ -1,0 +1,52 @@
+"""Containers: the compose project against what runs, with the inputs that changed."""
+
+import json
+from collections.abc import Mapping
+
+import yaml
+
+from estate.models.stack import Stack
+from estate.plan.change import Change
+from estate.plan.state import ContainerState
+from estate.render.compose import INPUTS_LABEL
+
+
+def wanted_inputs(compose: str) -> dict[str, dict[str, str]]:
+    """From a rendered compose file: what each container is to be made from, by service."""
+    services = yaml.safe_load(compose)["services"]
+    return {name: json.loads(service["labels"][INPUTS_LABEL].replace("$$", "$")) for name, service in services.items()}
+
+
+def changed_inputs(wanted: Mapping[str, str], there: Mapping[str, str]) -> tuple[str, ...]:
+    """Which inputs differ, in words."""
+    why = []
+    for name in sorted(wanted.keys() | there.keys()):
+        if name not in there:
+            why.append(f"new: {name}")
+        elif name not in wanted:
+            why.append(f"gone: {name}")
+        elif wanted[name] != there[name]:
+            why.append(name)
+    return tuple(why)
+
+
+def containers(
+    stack: Stack, wanted: Mapping[str, Mapping[str, str]], there: Mapping[str, ContainerState]
+) -> list[Change]:
+    """Containers to create, recreate, start or remove. One that is still starting is left to its health check."""
+    changes: list[Change] = []
+    for service in stack.containers:
+        state = there.get(service.name)
+        if state is None:
+            changes.append(Change("container", service.name, "create", (str(service.image),)))
+        elif why := changed_inputs(wanted[service.name], state.inputs):
+            image = (f"{state.image} to {service.image}",) if state.image != str(service.image) else ()
+            changes.append(Change("container", service.name, "recreate", (*why, *image)))
+        elif state.health == "unhealthy":
+            changes.append(Change("container", service.name, "recreate", ("is unhealthy",)))
+        elif state.status != "running":
+            changes.append(Change("container", service.name, "start", (f"is {state.status}",)))
+    for name in sorted(there.keys() - {service.name for service in stack.containers}):
+        kept = f"no longer declared; its data stay below {stack.data_dir}"
+        changes.append(Change("container", name, "delete", (kept,)))
+    return changes

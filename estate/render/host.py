@@ -1,0 +1,22 @@
+"""Every task of a host, rendered: what the deploy applies and `estate render` writes out."""
+
+from collections.abc import Mapping
+
+from estate.models.desired import Desired
+from estate.models.host import Host, MainframeHost
+from estate.models.stack import Stack
+from estate.render.base import base
+from estate.render.docker_engine import docker_engine, docker_repository
+from estate.render.docs_site import docs_site
+from estate.render.firewall import firewall
+from estate.render.stack import stack_tree
+
+
+def tasks_of(host: Host, stack: Stack | None, secrets: Mapping[str, str]) -> dict[str, Desired]:
+    """The host's tasks by name, in the order of the deploy."""
+    tasks = [base(host), firewall(host, stack)]
+    if isinstance(host, MainframeHost) and stack is not None:
+        repository = docker_repository(host)
+        tasks += [repository] if repository else []
+        tasks += [docker_engine(host), docs_site(host, stack), stack_tree(host, stack, secrets)]
+    return {task.task: task for task in tasks}

@@ -1,0 +1,3 @@
+"""Containers on the Proxmox nodes."""
+
+node = "dl380p"

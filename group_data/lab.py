@@ -1,0 +1,24 @@
+"""What the lab has instead of production's values; everything else is production's."""
+
+from lab.inventory import public_key
+from lab.paths import lab_paths
+
+ssh_user = "mitch"
+ssh_key = str(lab_paths().key)
+ssh_known_hosts_file = str(lab_paths().known_hosts)
+ssh_strict_host_key_checking = "yes"
+
+admin_keys = [public_key()]
+
+resources = {"cpus": 2, "memory": "20g"}
+
+# kernel.* and fs.* are the machine's own in a container; only net.* belongs to a lab host.
+sysctl = {
+    "net.ipv4.conf.all.accept_redirects": "0",
+    "net.ipv4.conf.all.accept_source_route": "0",
+    "net.ipv4.conf.all.log_martians": "1",
+    "net.ipv4.conf.all.send_redirects": "0",
+    "net.ipv4.conf.default.accept_redirects": "0",
+    "net.ipv4.icmp_echo_ignore_broadcasts": "1",
+    "net.ipv4.tcp_syncookies": "1",
+}

@@ -1,0 +1,7 @@
+"""The NFS store."""
+
+resources = {"cpus": 4, "memory": "8g"}
+
+open_ports = [
+    {"port": 2049, "source": "10.20.0.0/16", "purpose": "NFS, home network only"},
+]

@@ -1,0 +1,11 @@
+"""What holds for production only."""
+
+ssh_user = "mitch"
+ssh_key = "~/.ssh/mainframe"
+ssh_strict_host_key_checking = "yes"
+
+# Put your own public keys here. Nobody has the private half of this one; the preflight refuses a
+# deploy whose connecting key is not in the list, so that it cannot lock you out.
+admin_keys = [
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGO6YLKVSPIKIcnZru1Sz8yXV34/HMzaSJlN/v5Y+GMK replace-me@estate",
+]

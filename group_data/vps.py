@@ -1,0 +1,9 @@
+"""The small public edge of the homelab (seed 002)."""
+
+resources = {"cpus": 2, "memory": "4g"}
+
+open_ports = [
+    {"port": 80, "purpose": "HTTP"},
+    {"port": 443, "purpose": "HTTPS"},
+    {"port": 51820, "protocol": "udp", "purpose": "Gerbil (WireGuard)"},
+]

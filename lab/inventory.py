@@ -1,0 +1,60 @@
+"""The lab's hosts as inventory groups: production's names and data at the lab's addresses."""
+
+import os
+from typing import Any
+
+from lab.hosts import ACME_NAME, LabHost, Profile, select
+from lab.paths import lab_paths
+
+_CITIES = {
+    "newjersey": "New Jersey",
+    "siliconvalley": "Silicon Valley",
+    "saopaulo": "São Paulo",
+    "telaviv": "Tel Aviv",
+}
+_ACME_DIRECTORY = f"https://{ACME_NAME}/acme/local/directory"
+
+PLACEHOLDER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGO6YLKVSPIKIcnZru1Sz8yXV34/HMzaSJlN/v5Y+GMK replace-me@estate"
+"""Stands for the lab's key before the first `estate lab up`, so that rendering works without a lab."""
+
+
+def current_profile() -> Profile:
+    """The profile of the running lab; the default one when there is none."""
+    path = lab_paths().profile
+    return "full" if path.exists() and path.read_text().strip() == "full" else "default"
+
+
+def _data(host: LabHost) -> dict[str, Any]:
+    data: dict[str, Any] = {"ssh_hostname": host.address}
+    number = int(host.address.rpartition(".")[2])
+    if host.group == "edge":
+        role = "hub" if host.name == "zurich" else "spoke"
+        city = _CITIES.get(host.name, host.name.capitalize())
+        data |= {"index": number - 100, "role": role, "city": city}
+    if host.group == "homelab":
+        data["vmid"] = 100 + number
+    if host.group == "mainframe":
+        ca = lab_paths().ca_cert
+        data["tls"] = {
+            "email": "lab@example.org",
+            "directory": _ACME_DIRECTORY,
+            "ca_root": ca.read_text() if ca.exists() else None,
+        }
+        data["docker"] = {"source": "distribution", "registry_mirrors": registry_mirrors()}
+    return data
+
+
+def registry_mirrors() -> list[str]:
+    """The mirrors that the lab's engines use: its own registry, or none with LAB_IMAGES=upstream."""
+    return [] if os.environ.get("LAB_IMAGES") == "upstream" else ["https://mirror.lab"]
+
+
+def inventory_hosts(group: str) -> list[tuple[str, dict[str, Any]]]:
+    """The hosts of one group, as pyinfra's inventory wants them."""
+    return [(host.name, _data(host)) for host in select(current_profile()) if host.group == group]
+
+
+def public_key() -> str:
+    """The lab's public key, or the placeholder while there is none."""
+    path = lab_paths().public_key
+    return path.read_text().strip() if path.exists() else PLACEHOLDER_KEY

@@ -1,0 +1,1 @@
+"""pyinfra deploys, one module a task: they hand what was rendered to operations."""
