@@ -39,4 +39,5 @@ ALLOY = Service(
     depends_on=("loki",),
     metrics=Metrics(port=12345),
     backup=NoBackup(reason="read positions only"),
+    lint={"CL-0013": "reads the containers' log files, read-only; the alternative is the Docker socket"},
 )

@@ -43,5 +43,4 @@ CADDY = Service(
     health=Health.wget(2019, "/config/", start_period=30),
     metrics=Metrics(port=2020),
     backup=Backup(paths=("caddy-data",)),
-    lint={"CL-0005": "the public entry: the only service that publishes ports"},
 )

@@ -26,4 +26,8 @@ CADVISOR = Service(
     health=Health.wget(8085, "/healthz", start_period=30),
     metrics=Metrics(port=8085),
     backup=NoBackup(reason="keeps nothing"),
+    lint={
+        "CL-0001": "names containers over the engine's socket; internal, unpublished, one capability",
+        "CL-0013": "reads control groups and layers of the containers that it measures, read-only",
+    },
 )

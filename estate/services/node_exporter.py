@@ -21,4 +21,9 @@ NODE_EXPORTER = Service(
     health=Health.command("wget", "-qO", "/dev/null", "http://@gateway@:9100/", start_period=30),
     metrics=Metrics(port=9100),
     backup=NoBackup(reason="keeps nothing"),
+    lint={
+        "CL-0001": "reads the sizes of the host's file systems; read-only, as nobody, without capabilities",
+        "CL-0008": "the host's own network figures; it listens on the stack's gateway address only",
+        "CL-0010": "the host's own process figures; as nobody it cannot signal them",
+    },
 )

@@ -32,4 +32,5 @@ PROMTAIL = Service(
     depends_on=("loki",),
     metrics=Metrics(port=9080),
     backup=NoBackup(reason="read positions only"),
+    lint={"CL-0013": "reads the containers' log files, read-only; the alternative is the Docker socket"},
 )
