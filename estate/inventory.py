@@ -85,7 +85,8 @@ def _read(path: Path) -> Inventory:
         raise EstateFaults([Fault(str(path), "no such inventory", f"choose one of {', '.join(choices)}")])
     # pyinfra's loader notes the file being executed in the current state; outside its CLI there is none
     with _working_directory(ROOT), ctx_state.use(ctx_state.get() if ctx_state.isset() else State()):
-        return make_inventory_from_files(str(path), cwd=str(ROOT))
+        inventory: Inventory = make_inventory_from_files(str(path), cwd=str(ROOT))
+        return inventory
 
 
 def _connector_key(key: str) -> bool:

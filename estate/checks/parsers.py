@@ -1,5 +1,7 @@
 """The tools' own parsers over rendered files: what Compose, Caddy, Prometheus, nft and sshd say of them."""
 
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,6 +17,8 @@ from estate.models.faults import Fault
 from estate.models.stack import Stack
 from estate.render.output import write
 
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 @dataclass(frozen=True)
 class Parser:
@@ -23,7 +27,6 @@ class Parser:
     tool: str
     find: Callable[[Path, Stack | None], list[Path]]
     argv: Callable[[Path], list[str]]
-    cwd: Callable[[Path], Path] = lambda path: path.parent
 
 
 def _stack_file(name: str) -> Callable[[Path, Stack | None], list[Path]]:
@@ -78,7 +81,7 @@ class Report:
         """One row a tool."""
         table = Table("tool", "files read", "faults")
         for tool in sorted({parser.tool for parser in PARSERS} | self.read.keys()):
-            count = "not installed: skipped" if tool in self.missing else str(self.read.get(tool, 0))
+            count = "not usable here: skipped" if tool in self.missing else str(self.read.get(tool, 0))
             faults = sum(fault.path.startswith(f"{tool} ") for fault in self.faults)
             table.add_row(tool, count, str(faults) if faults else "")
         return table
@@ -92,21 +95,47 @@ def _run(parser: Parser, path: Path) -> str:
     """What the tool has against the file; empty when it has nothing."""
     try:
         result = subprocess.run(
-            parser.argv(path), cwd=parser.cwd(path), capture_output=True, text=True, timeout=60, check=False
+            parser.argv(path),
+            cwd=path.parent,
+            env=os.environ | {"PATH": f"{os.environ.get('PATH', '')}:{SEARCH}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return "did not finish within 60 s"
     if result.returncode == 0:
         return ""
-    lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
-    return " | ".join(lines[-4:])
+    lines = [line.strip() for line in (result.stdout + result.stderr).splitlines() if line.strip()]
+    return " | ".join(lines[-6:])
+
+
+def _output(*argv: str) -> str:
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    return result.stdout + result.stderr if result.returncode == 0 else ""
+
+
+def _installed(tool: str) -> bool:
+    """Whether the tool is there and new enough to read our files."""
+    if shutil.which(tool, path=f"{os.environ.get('PATH', '')}:{SEARCH}") is None:
+        return False
+    if tool == "docker":
+        # The client alone cannot read a compose file; the plugin comes in a package of its own
+        return bool(_output("docker", "compose", "version"))
+    if tool == "amtool":
+        # bot_token_file came with 0.26 (its CHANGELOG); Debian 12 has 0.25
+        found = re.search(r"version (\d+)\.(\d+)", _output("amtool", "--version"))
+        return found is not None and (int(found[1]), int(found[2])) >= (0, 26)
+    if tool == "sshd":
+        return Path("/run/sshd").is_dir()
+    return True
 
 
 def parse_all(estate: Estate) -> Report:
     """Render the estate to a temporary directory and let every installed tool read its files."""
     report = Report()
-    tools = {p.tool: shutil.which(p.tool, path="/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") for p in PARSERS}
-    report.missing = {tool for tool, found in tools.items() if found is None}
+    report.missing = {parser.tool for parser in PARSERS if not _installed(parser.tool)}
     with TemporaryDirectory() as directory:
         build = Path(directory) / "build"
         write(estate, estate.hosts, build)

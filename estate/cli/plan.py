@@ -44,7 +44,8 @@ def _print(changes: list[dict[str, Any]], hosts: list[str]) -> None:
             out.print(f"{change['host']}:", markup=False)
             out.print(change["diff"], markup=False)
     affected = len({change["host"] for change in changes})
-    out.print(f"{len(changes)} changes on {affected} of {len(hosts)} hosts" if changes else f"{len(hosts)} hosts: nothing to do")
+    summary = f"{len(changes)} changes on {affected} of {len(hosts)} hosts"
+    out.print(summary if changes else f"{len(hosts)} hosts: nothing to do")
 
 
 def show(inventory: Path, limit: tuple[str, ...], as_json: bool) -> int:

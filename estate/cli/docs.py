@@ -1,0 +1,42 @@
+"""`estate docs`: write docs/generated, or check that it is fresh."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from estate.cli.errors import FAILED, err, out, readable_faults
+from estate.docs import HEAD, secrets_page, services_page
+from estate.inventory import load
+from estate.render.templates import ROOT
+from estate.topology import topology
+from lab.images import markdown_table
+
+DIRECTORY = ROOT / "docs" / "generated"
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page of the production estate, by path."""
+    estate = load((ROOT / "inventories" / "prod.py").resolve())
+    name, stack = next(iter(estate.stacks.items()))
+    return {
+        DIRECTORY / "services.md": services_page(stack),
+        DIRECTORY / "secrets.md": secrets_page(stack),
+        DIRECTORY / "topology.svg": topology(stack, estate.hosts, name),
+        DIRECTORY / "lab-images.md": f"{HEAD}# Images of the lab\n\n{markdown_table()}\n",
+    }
+
+
+def docs(check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when stale.")] = False) -> None:
+    """Write the generated documentation from the declarations."""
+    with readable_faults():
+        wanted = pages()
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    if check and stale:
+        names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
+        err.print(f"stale: {names}; run `make docs` and commit", markup=False)
+        raise typer.Exit(FAILED)
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted[path])
+    out.print(f"{len(wanted)} pages, {len(stale)} {'stale' if check else 'written'}")

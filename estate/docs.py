@@ -1,0 +1,55 @@
+"""Generated documentation: tables and a picture made from the declarations (pure)."""
+
+from estate.models.base import format_size
+from estate.models.service import Backup, NoBackup, Service
+from estate.models.stack import Stack
+
+HEAD = "<!-- Made by `make docs` from the declarations; CI checks that it is fresh. -->\n"
+
+
+def _backup(backup: Backup | NoBackup) -> str:
+    if isinstance(backup, NoBackup):
+        return f"none: {backup.reason}"
+    parts = ["database dump"] if backup.postgres else []
+    parts += [f"`{name}` (online)" for name in backup.sqlite]
+    parts += [f"`{path}`" for path in backup.paths]
+    parts += [f"with {name}" for name in backup.secrets]
+    return ", ".join(parts)
+
+
+def _row(stack: Stack, service: Service) -> str:
+    ports = [f"**{p.host}/{p.protocol}**" for p in service.published]
+    ports += [str(service.port)] if service.port else []
+    limits = service.limits
+    cells = [
+        service.name,
+        service.purpose,
+        f"`{service.image}`" if service.image else "static files",
+        ", ".join(ports) or "-",
+        f"`{service.user}`" if service.image else "-",
+        ", ".join(f"`{stack.data_dir}/{data.path}`" for data in service.data) or "-",
+        ", ".join(f"{route.host}.{stack.settings.domain}" for route in service.routes) or "internal",
+        ", ".join(spec.name for spec in service.secrets) or "-",
+        f"{limits.cpus:g} CPU, {format_size(limits.memory)}" if limits else "-",
+        _backup(service.backup),
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def services_page(stack: Stack) -> str:
+    """The table of services as Markdown."""
+    names = ("Service", "Purpose", "Image", "Port", "User", "Data", "Route", "Secrets", "Limits", "Backup")
+    head = f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n"
+    rows = "".join(_row(stack, service) for service in stack.services)
+    note = "Ports in bold are published; all others answer on the stack's own network only.\n\n"
+    return f"{HEAD}# Services of {stack.settings.domain}\n\n{note}{head}{rows}"
+
+
+def secrets_page(stack: Stack) -> str:
+    """The table of secrets as Markdown."""
+    head = "| Secret | Kind | Purpose | Consumers |\n|---|---|---|---|\n"
+    rows = "".join(
+        f"| {name} | {spec.kind} | {spec.purpose} | {', '.join(stack.consumers(name))} |\n"
+        for name, spec in sorted(stack.secrets().items())
+    )
+    return f"{HEAD}# Secrets of {stack.settings.domain}\n\n{head}{rows}"
