@@ -112,5 +112,22 @@ def down_command(
         down(paths, Progress(), keep_images)
 
 
+@app.command("summary")
+def summary_command() -> None:
+    """Show every service of the deployed lab; status 1 unless all are healthy."""
+    from estate.inventory import load
+    from lab.paths import REPO, lab_paths
+    from lab.summary import hints, services_table
+
+    estate = load(REPO / "inventories" / "lab.py")
+    table, healthy = services_table(estate, lab_paths())
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    for line in hints(estate, lab_paths()):
+        console.print(line, markup=False)
+    if not healthy:
+        raise typer.Exit(1)
+
+
 if __name__ == "__main__":
     app()

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from estate.cli.errors import out, readable_faults
 from estate.inventory import Estate, load
+from estate.models.faults import EstateFaults, Fault, did_you_mean
 from estate.models.secret import SecretKind, SecretSpec
 from estate.secrets.generate import generate
 from estate.secrets.source import FileSource, default_path
@@ -28,6 +29,19 @@ def _external(spec: SecretSpec, lab: bool) -> str:
 @app.callback()
 def _group() -> None:
     """The estate's secrets."""
+
+
+@app.command()
+def show(
+    inventory: Annotated[Path, typer.Argument(help="An inventory file.")],
+    name: Annotated[str, typer.Argument(help="The secret's name.")],
+) -> None:
+    """Print one secret's value, for a person to use."""
+    with readable_faults():
+        values = FileSource(default_path(load(inventory.resolve()).name)).load()
+        if name not in values:
+            raise EstateFaults([Fault(f"secrets/{name}", "no such secret", did_you_mean(name, values))])
+    typer.echo(values[name].get_secret_value())
 
 
 @app.command()

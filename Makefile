@@ -1,0 +1,48 @@
+# Everything a newcomer or CI runs. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+LAB := inventories/lab.py
+
+.PHONY: help venv lab lab-down test check unit test-lab bench docs
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
+
+venv: .venv/.complete ## create the virtual environment from the pinned versions
+
+.venv/.complete: pyproject.toml constraints.txt lab/bootstrap.sh
+	sh lab/bootstrap.sh
+	@touch $@
+
+lab: venv ## everything: engine, images, hosts, deploy, verification, a table of what runs where
+	$(BIN)/estate lab up
+	$(BIN)/estate secrets init $(LAB)
+	$(BIN)/pyinfra -y $(LAB) deploy.py
+	$(BIN)/pytest tests/verify --inventory $(LAB) -q
+	$(BIN)/estate lab summary
+
+lab-down: venv ## remove the lab and all it left
+	$(BIN)/estate lab down
+
+check: venv ## style, types, declarations, rendered files, generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/estate check inventories/prod.py
+	$(BIN)/estate check $(LAB)
+	$(BIN)/estate docs --check
+
+unit: venv ## tests without a host
+	$(BIN)/pytest -q
+
+test-lab: lab ## tests against the lab's hosts
+	$(BIN)/pytest tests/lab --inventory $(LAB) -q
+
+test: check unit test-lab ## the whole test suite
+
+bench: venv ## remote commands and wall time, beside Ansible
+	$(BIN)/python -m lab.bench
+
+docs: venv ## write docs/generated from the declarations
+	$(BIN)/estate docs
