@@ -36,8 +36,7 @@ def run(
     try:
         done = subprocess.run(
             list(argv),
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
+            input=stdin or b"",
             capture_output=True,
             timeout=timeout,
             env={**os.environ, **env} if env else None,

@@ -7,9 +7,11 @@ from lab import ca, containers, engine, keys, machines, rootfs, services, system
 from lab.docker import LABEL, Docker, find_docker
 from lab.errors import LabError
 from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
+from lab.images import ensure
 from lab.parallel import parallel
 from lab.paths import LabPaths
 from lab.progress import Progress
+from lab.refresh import refresh
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def up(paths: LabPaths, profile: Profile, progress: Progress) -> None:
     _servers(lab, docker, infra_image)
     _hosts(lab, docker, host_image)
     keys.write_if_changed(paths.profile, f"{profile}\n")
-    _images(lab)
+    _images(lab, docker)
 
 
 def _packages(progress: Progress) -> None:
@@ -122,13 +124,11 @@ def _pin(lab: Lab, docker: Docker, running: set[str]) -> None:
     keys.write_if_changed(lab.paths.ssh_config, keys.render_ssh_config(lab.paths, HOSTS))
 
 
-def _images(lab: Lab) -> None:
+def _images(lab: Lab, docker: Docker) -> None:
     if lab.upstream:
         return
     with lab.progress.step("Service images") as step:
-        try:
-            from lab.images import ensure
-        except ImportError:
-            step.done("skipped, lab.images is not there")
-            return
         ensure(registry=services.PUSH_TO, progress=step.note)
+        for host in (host for host in lab.hosts if host.needs_engine):
+            if dropped := refresh(docker, host):
+                step.note(f"{host.name}: {dropped} outdated images dropped; the next deploy pulls them")

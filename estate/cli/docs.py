@@ -7,7 +7,6 @@ import typer
 
 from estate.cli.errors import FAILED, err, out, readable_faults
 from estate.docs import HEAD, secrets_page, services_page
-from estate.inventory import load
 from estate.render.templates import ROOT
 from estate.topology import topology
 from lab.images import markdown_table
@@ -17,6 +16,8 @@ DIRECTORY = ROOT / "docs" / "generated"
 
 def pages() -> dict[Path, str]:
     """Every generated page of the production estate, by path."""
+    from estate.inventory import load
+
     estate = load((ROOT / "inventories" / "prod.py").resolve())
     name, stack = next(iter(estate.stacks.items()))
     return {

@@ -121,10 +121,11 @@ def summary_command() -> None:
 
     estate = load(REPO / "inventories" / "lab.py")
     table, healthy = services_table(estate, lab_paths())
-    console = Console(highlight=False, soft_wrap=True)
+    # A log has no width of its own; the table's columns need this much
+    console = Console(highlight=False) if Console().is_terminal else Console(highlight=False, width=150)
     console.print(table)
     for line in hints(estate, lab_paths()):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
     if not healthy:
         raise typer.Exit(1)
 

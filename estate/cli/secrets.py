@@ -1,22 +1,24 @@
 """`estate secrets`: make the local secrets file of an inventory."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import SecretStr
 
 from estate.cli.errors import out, readable_faults
-from estate.inventory import Estate, load
 from estate.models.faults import EstateFaults, Fault, did_you_mean
 from estate.models.secret import SecretKind, SecretSpec
 from estate.secrets.generate import generate
 from estate.secrets.source import FileSource, default_path
 
+if TYPE_CHECKING:
+    from estate.inventory import Estate
+
 app = typer.Typer(name="secrets", help="The estate's secrets.", no_args_is_help=True)
 
 
-def _specs(estate: Estate) -> dict[str, SecretSpec]:
+def _specs(estate: "Estate") -> dict[str, SecretSpec]:
     return {name: spec for stack in estate.stacks.values() for name, spec in stack.secrets().items()}
 
 
@@ -37,6 +39,8 @@ def show(
     name: Annotated[str, typer.Argument(help="The secret's name.")],
 ) -> None:
     """Print one secret's value, for a person to use."""
+    from estate.inventory import load
+
     with readable_faults():
         values = FileSource(default_path(load(inventory.resolve()).name)).load()
         if name not in values:
@@ -47,6 +51,8 @@ def show(
 @app.command()
 def init(inventory: Annotated[Path, typer.Argument(help="An inventory file.")]) -> None:
     """Generate what is missing in the secrets file and ask for what cannot be generated; keep the rest."""
+    from estate.inventory import load
+
     with readable_faults():
         estate = load(inventory.resolve())
         source = FileSource(default_path(estate.name))
