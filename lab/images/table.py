@@ -151,7 +151,6 @@ def markdown_table() -> str:
     """Render the table for docs/lab.md."""
     head = "| image | in the lab | made from | covers |\n| --- | --- | --- | --- |\n"
     return head + "\n".join(
-        f"| `{i.ref}` | {i.kind if i.kind == 'real' else '**stand-in**'}: {i.software} "
-        f"| {i.source} | {i.covers} |"
+        f"| `{i.ref}` | {i.kind if i.kind == 'real' else '**stand-in**'}: {i.software} | {i.source} | {i.covers} |"
         for i in TABLE
     )

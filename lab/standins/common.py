@@ -60,9 +60,7 @@ class _Server(uvicorn.Server):
 
 def _config(listener: Listener) -> uvicorn.Config:
     address = (
-        {"uds": str(listener.unix_socket)}
-        if listener.unix_socket
-        else {"host": listener.host, "port": listener.port}
+        {"uds": str(listener.unix_socket)} if listener.unix_socket else {"host": listener.host, "port": listener.port}
     )
     return uvicorn.Config(
         listener.app,
@@ -99,9 +97,7 @@ async def _serve(listeners: Sequence[Listener]) -> None:
 def serve(software: str, listeners: Sequence[Listener]) -> None:
     """Serve until SIGTERM or SIGINT."""
     banner(software)
-    labelled = [
-        Listener(Labelled(li.app, software), li.host, li.port, li.unix_socket, li.mode) for li in listeners
-    ]
+    labelled = [Listener(Labelled(li.app, software), li.host, li.port, li.unix_socket, li.mode) for li in listeners]
     asyncio.run(_serve(labelled))
 
 
@@ -127,6 +123,4 @@ def process_metrics(software: str) -> str:
     resident = 0
     with contextlib.suppress(OSError):
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return sample("estate_lab_stand_in", 1, {"software": software}) + sample(
-        "process_resident_memory_bytes", resident
-    )
+    return sample("estate_lab_stand_in", 1, {"software": software}) + sample("process_resident_memory_bytes", resident)

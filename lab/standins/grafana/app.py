@@ -44,9 +44,7 @@ class Api:
         """Give the dashboards; scan their files again when the provider's interval has passed."""
         if force or time.monotonic() - self._scanned >= self._boards.interval:
             before = self._boards.faults
-            self._boards = provisioning.dashboards(
-                self.directory / "dashboards", self.environment, self.sources
-            )
+            self._boards = provisioning.dashboards(self.directory / "dashboards", self.environment, self.sources)
             self._scanned = time.monotonic()
             for fault in set(self._boards.faults) - set(before):
                 print(f"level=error logger=provisioning.dashboard msg={fault!r}", file=sys.stderr)

@@ -74,7 +74,7 @@ class Dashboards:
     interval: int = field(default=10)
 
 
-def expand(value: Any, environment: Mapping[str, str]) -> Any:  # noqa: ANN401
+def expand(value: Any, environment: Mapping[str, str]) -> Any:
     """Expand $VAR, ${VAR}, $__env{VAR} and $__file{path} in every string; $$ is a dollar."""
     if isinstance(value, dict):
         return {key: expand(inner, environment) for key, inner in value.items()}
@@ -143,7 +143,7 @@ def _providers(directory: Path, environment: Mapping[str, str]) -> Iterator[dict
             yield provider
 
 
-def used_sources(node: Any) -> Iterator[str]:  # noqa: ANN401
+def used_sources(node: Any) -> Iterator[str]:
     """Give the uid of every data source which a dashboard's JSON refers to."""
     if isinstance(node, dict):
         source = node.get("datasource")

@@ -11,9 +11,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
-SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS user (id INTEGER PRIMARY KEY, login TEXT UNIQUE, salt TEXT, password TEXT)"
-)
+SCHEMA = "CREATE TABLE IF NOT EXISTS user (id INTEGER PRIMARY KEY, login TEXT UNIQUE, salt TEXT, password TEXT)"
 
 
 def _hash(password: str, salt: str) -> str:

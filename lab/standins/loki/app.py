@@ -110,9 +110,7 @@ class Api:
             raise BadRequestError("end timestamp must not be before or equal to start time")
         if not query.function:
             limit, backward = int(get("limit") or 100), get("direction") != "forward"
-            found = await run_in_threadpool(
-                lambda: logs(self.store, query, start, end, limit, backward=backward)
-            )
+            found = await run_in_threadpool(lambda: logs(self.store, query, start, end, limit, backward=backward))
             return _success({"resultType": "streams", "result": found, "stats": {}})
         step = max(int(seconds(get("step") or "60s") * SECOND), SECOND)
         times = list(range(start, end + 1, step))

@@ -173,9 +173,7 @@ def _metric(reader: _Reader) -> Query:
     reader.expect("(")
     inner = _range(reader)
     reader.expect(")")
-    return Query(
-        inner.matchers, inner.filters, inner.function, inner.window, total=True, by=names or _by(reader)
-    )
+    return Query(inner.matchers, inner.filters, inner.function, inner.window, total=True, by=names or _by(reader))
 
 
 def parse(text: str) -> Query:

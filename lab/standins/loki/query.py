@@ -18,9 +18,7 @@ def selected(store: Store, query: Query) -> Iterator[tuple[int, Labels]]:
     return ((key, labels) for key, labels in store.streams() if query.selects(labels))
 
 
-def logs(
-    store: Store, query: Query, start: int, end: int, limit: int, *, backward: bool
-) -> list[dict[str, Any]]:
+def logs(store: Store, query: Query, start: int, end: int, limit: int, *, backward: bool) -> list[dict[str, Any]]:
     """Answer a log query: at most `limit` lines over all streams."""
     found = [
         (at, line, labels)
