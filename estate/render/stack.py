@@ -1,5 +1,6 @@
 """The compose project as a tree: compose file, `.env`, configuration and data directories."""
 
+import shlex
 from collections.abc import Mapping
 
 from estate.models.desired import Desired, Directory, File, Handler, Node, Tree
@@ -61,10 +62,9 @@ def reload_handler(stack: Stack, service: Service, config: Tree) -> Handler | No
     """Makes the running service read its configuration again, if it can."""
     if service.config is None or not service.config.reload:
         return None
-    words = " ".join(f"'{word}'" for word in service.config.reload)
     return Handler(
         name=f"{stack.settings.project}-{service.name}-config",
-        command=f"docker exec {service.name} {words}",
+        command=shlex.join(["docker", "exec", service.name, *service.config.reload]),
         digest=config.digest,
     )
 

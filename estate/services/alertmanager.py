@@ -26,7 +26,7 @@ ALERTMANAGER = Service(
             ConfigFile(path="alertmanager.yml", template="alertmanager.yml.j2", secret=True),
             ConfigFile(path="telegram_token", template="telegram_token.j2", secret=True),
         ),
-        reload=("kill", "-HUP", "1"),
+        reload=("sh", "-c", "amtool check-config /etc/alertmanager/alertmanager.yml && kill -HUP 1"),
     ),
     limits=Limits(cpus=0.5, memory="128m", pids=64),
     health=Health.wget(9093, "/-/healthy", start_period=30),

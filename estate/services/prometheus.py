@@ -22,7 +22,8 @@ PROMETHEUS = Service(
             ConfigFile(path="prometheus.yml", template="prometheus.yml.j2"),
             ConfigFile(path="rules/estate.yml", template="rules.yml.j2"),
         ),
-        reload=("kill", "-HUP", "1"),
+        # A bad file would be refused silently by the running process, so it is checked first
+        reload=("sh", "-c", "promtool check config /etc/prometheus/prometheus.yml && kill -HUP 1"),
     ),
     limits=Limits(cpus=1.0, memory="1g", pids=128),
     health=Health.wget(9090, "/-/healthy"),
