@@ -114,14 +114,21 @@ class Handler:
     """A command that makes configuration the running one.
 
     It runs when the digest of what it applies is not the one stamped on the host, and the stamp is
-    written only after it succeeded: a failed reload is still pending in the next plan. A `probe`
-    that fails on the host (the table is gone, the setting was lost) makes the stamp worthless.
+    written only after it succeeded: a failed reload is still pending in the next plan. Two things make
+    a stamp worthless: one of `paths` was not as declared (somebody may have applied that), and a
+    `probe` that fails on the host (the table is gone, the setting was lost).
     """
 
     name: str
     command: str
     digest: str
+    paths: tuple[str, ...] = ()
     probe: str = ""
+
+    @property
+    def stamp(self) -> str:
+        """The file that holds the digest of what was applied last."""
+        return f"{STATE_DIR}/applied/{self.name}"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import base64
 import io
 import shlex
 import tarfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -38,9 +38,22 @@ def _line(verb: str, node: Node, blob: str = "") -> str:
     return "\t".join([verb, f"{node.mode:04o}", node.owner, node.group, node.path, blob])
 
 
-def payload(plan: FilePlan) -> str:
-    """The plan and the contents that it needs as a base64 tar, the same bytes for the same plan."""
-    lines = [_line("R" if d.recurse else "D", d) for d in plan.make]
+def outdated_stamps(desired: Desired, plan: FilePlan) -> list[str]:
+    """Stamps of handlers that apply a file which is about to be written.
+
+    They go first: whatever interrupts the run afterwards, the handler is still pending in the next one.
+    """
+    written = {file.path for file in plan.write} | set(plan.remove)
+    return [handler.stamp for handler in desired.handlers if written & set(handler.paths)]
+
+
+def payload(plan: FilePlan, stamps: Sequence[str] = ()) -> str:
+    """The plan and the contents that it needs as a base64 tar, the same bytes for the same plan.
+
+    + stamps: files to remove before anything else
+    """
+    lines = [f"X\t-\t-\t-\t{path}\t" for path in stamps]
+    lines += [_line("R" if d.recurse else "D", d) for d in plan.make]
     contents: dict[str, bytes] = {}
     for index, file in enumerate(plan.write):
         contents[f"b{index}"] = file.content
@@ -91,4 +104,4 @@ def sync(desired: Desired, query: StateQuery) -> Generator[StringCommand, None, 
         return
     contents = _old_contents(host, plan, state) if host.state.config.DIFF else {}
     announce(host, desired.task, file_changes(plan, state, contents, redact, STATE_DIR))
-    yield script(_apply_script(), timeout=TIMEOUT, stdin=payload(plan))
+    yield script(_apply_script(), timeout=TIMEOUT, stdin=payload(plan, outdated_stamps(desired, plan)))

@@ -15,7 +15,10 @@ from estate.models.stack import Stack
 from estate.operations.announce import announce
 from estate.operations.command import script
 from estate.plan.change import Change
-from estate.plan.containers import containers, wanted_inputs
+from estate.plan.containers import containers, drifted_files, wanted_inputs
+from estate.plan.files import plan_files
+
+_UNSEEN = ("is unhealthy", "was changed on the host")
 
 
 @cache
@@ -34,7 +37,8 @@ def up_script(stack: Stack, changes: list[Change], names: dict[str, str]) -> str
         "PROJECT": stack.settings.project,
         "TIMEOUT": str(stack.settings.up_timeout),
         "SERVICES": " ".join(up),
-        "FORCE": " ".join(c.name for c in changes if c.why == ("is unhealthy",)),
+        # Compose itself sees no difference in these: their labels are as wanted
+        "FORCE": " ".join(c.name for c in changes if c.action == "recreate" and c.why[0].endswith(_UNSEEN)),
         "ORPHANS": " ".join(names[c.name] for c in changes if c.action == "delete"),
     }
     head = "\n".join(f"{name}={shlex.quote(value)}" for name, value in words.items())
@@ -49,7 +53,8 @@ def up(stack: Stack, desired: Desired, query: StateQuery) -> Generator[StringCom
     """
     state = recall(host, query)
     compose = next(f for f in desired.tree.files if f.path.endswith("/docker-compose.yml"))
-    changes = containers(stack, wanted_inputs(compose.content.decode()), state.containers)
+    drifted = drifted_files(stack, plan_files(desired, state))
+    changes = containers(stack, wanted_inputs(compose.content.decode()), state.containers, drifted)
     if not changes:
         host.noop(f"all {len(stack.containers)} containers of {stack.settings.project} are as declared")
         return

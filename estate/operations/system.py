@@ -92,8 +92,8 @@ def handlers(desired: Desired, query: StateQuery) -> Generator[StringCommand, No
         host.noop(f"the configuration of {desired.task} is applied")
         return
     announce(host, desired.task, plan.handlers(desired, state))
-    for handler in due:
-        stamp = f"{STATE_DIR}/applied/{handler.name}"
+    for handler in (handler for handler in desired.handlers if handler.name in due):
+        stamp = handler.stamp
         # A subshell under -e of its own: `set -e` does not see a failure on the left of `&&`
         yield script(
             f"set -u; {_PATH}\nmkdir -p {STATE_DIR}/applied\nrm -f {stamp}\n"

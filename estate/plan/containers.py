@@ -7,6 +7,7 @@ import yaml
 
 from estate.models.stack import Stack
 from estate.plan.change import Change
+from estate.plan.files import FilePlan
 from estate.plan.state import ContainerState
 from estate.render.compose import INPUTS_LABEL
 
@@ -30,10 +31,28 @@ def changed_inputs(wanted: Mapping[str, str], there: Mapping[str, str]) -> tuple
     return tuple(why)
 
 
+def drifted_files(stack: Stack, plan: FilePlan) -> dict[str, str]:
+    """By service: a file that is about to be written and that the service reads only when it starts."""
+    found: dict[str, str] = {}
+    for service in stack.containers:
+        if service.config and not service.config.reload:
+            root = f"{stack.compose_dir}/{service.name}/"
+            paths = [file.path for file in plan.write if file.path.startswith(root)]
+            if paths:
+                found[service.name] = paths[0]
+    return found
+
+
 def containers(
-    stack: Stack, wanted: Mapping[str, Mapping[str, str]], there: Mapping[str, ContainerState]
+    stack: Stack,
+    wanted: Mapping[str, Mapping[str, str]],
+    there: Mapping[str, ContainerState],
+    drifted: Mapping[str, str],
 ) -> list[Change]:
-    """Containers to create, recreate, start or remove. One that is still starting is left to its health check."""
+    """Containers to create, recreate, start or remove. One that is still starting is left to its health check.
+
+    + drifted: by service, a file that it reads only at start and that was not as declared on the host
+    """
     changes: list[Change] = []
     for service in stack.containers:
         state = there.get(service.name)
@@ -42,10 +61,13 @@ def containers(
         elif why := changed_inputs(wanted[service.name], state.inputs):
             image = (f"{state.image} to {service.image}",) if state.image != str(service.image) else ()
             changes.append(Change("container", service.name, "recreate", (*why, *image)))
-        elif state.health == "unhealthy":
-            changes.append(Change("container", service.name, "recreate", ("is unhealthy",)))
+        elif service.name in drifted:
+            why = (f"{drifted[service.name]} was changed on the host",)
+            changes.append(Change("container", service.name, "recreate", why))
         elif state.status != "running":
             changes.append(Change("container", service.name, "start", (f"is {state.status}",)))
+        elif state.health == "unhealthy":
+            changes.append(Change("container", service.name, "recreate", ("is unhealthy",)))
     for name in sorted(there.keys() - {service.name for service in stack.containers}):
         kept = f"no longer declared; its data stay below {stack.data_dir}"
         changes.append(Change("container", name, "delete", (kept,)))

@@ -2,6 +2,7 @@
 
 from estate.models.desired import Account, Desired, Handler
 from estate.plan.change import Change
+from estate.plan.files import plan_files
 from estate.plan.state import AccountState, HostState
 
 _ENABLED = ("enabled", "static", "alias", "generated", "indirect")
@@ -64,14 +65,24 @@ def sysctl(desired: Desired, state: HostState) -> list[Change]:
     ]
 
 
-def due(desired: Desired, state: HostState) -> list[Handler]:
-    """Handlers whose stamp is not the digest of what they apply."""
-    return [handler for handler in desired.handlers if state.stamps.get(handler.name) != handler.digest]
+def _reason(handler: Handler, state: HostState, written: set[str]) -> str:
+    """Why the handler has to run; empty when it has not."""
+    if handler.name not in state.stamps:
+        return "not applied"
+    if state.stamps[handler.name] != handler.digest:
+        return "configuration changed"
+    if drifted := [path for path in handler.paths if path in written]:
+        return f"{drifted[0]} was changed on the host"
+    return ""
+
+
+def due(desired: Desired, state: HostState) -> dict[str, str]:
+    """Handlers that have to run, with the reason: names in the order of their declaration."""
+    written = {file.path for file in plan_files(desired, state).write}
+    reasons = {handler.name: _reason(handler, state, written) for handler in desired.handlers}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def handlers(desired: Desired, state: HostState) -> list[Change]:
     """Handlers to run, as changes."""
-    return [
-        Change("handler", handler.name, "apply", ("never applied",) if handler.name not in state.stamps else ())
-        for handler in due(desired, state)
-    ]
+    return [Change("handler", name, "apply", (reason,)) for name, reason in due(desired, state).items()]

@@ -67,9 +67,9 @@ def base(host: Host) -> Desired:
         units=(Unit("ssh.service"), Unit("systemd-timesyncd.service"), Unit("unattended-upgrades.service")),
         sysctl=tuple(sorted(host.sysctl.items())),
         handlers=(
-            Handler("sshd", "sshd -t && systemctl reload ssh", sshd.digest),
-            Handler("sudoers", "visudo -cq", sudoers.digest),
-            Handler("journald", "systemctl restart systemd-journald", journald.digest),
-            Handler("timesyncd", "systemctl try-restart systemd-timesyncd", timesyncd.digest),
+            Handler("sshd", "sshd -t && systemctl reload ssh", sshd.digest, (sshd.path,)),
+            Handler("sudoers", "visudo -cq", sudoers.digest, (sudoers.path,)),
+            Handler("journald", "systemctl restart systemd-journald", journald.digest, (journald.path,)),
+            Handler("timesyncd", "systemctl try-restart systemd-timesyncd", timesyncd.digest, (timesyncd.path,)),
         ),
     )

@@ -36,7 +36,7 @@ def docker_repository(host: MainframeHost) -> Desired | None:
         task="docker_repository",
         packages=("curl", "gpg"),
         tree=Tree((script,)),
-        handlers=(Handler("docker-apt", script.path, script.digest),),
+        handlers=(Handler("docker-apt", script.path, script.digest, (script.path,)),),
     )
 
 
@@ -51,5 +51,5 @@ def docker_engine(host: MainframeHost) -> Desired:
         packages=DOCKER_PACKAGES if host.docker.source == "docker" else host.docker.packages,
         tree=Tree((daemon, Directory("/etc/docker"))),
         units=(Unit("docker.service"), Unit("containerd.service")),
-        handlers=(Handler("docker-daemon", restart, daemon.digest),),
+        handlers=(Handler("docker-daemon", restart, daemon.digest, (daemon.path,)),),
     )

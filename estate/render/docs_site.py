@@ -32,5 +32,9 @@ def docs_site(host: MainframeHost, stack: Stack) -> Desired:
             )
         ),
         units=(Unit("quartz-build.timer", running=host.docs.rebuild),),
-        handlers=(Handler("quartz-units", "systemctl daemon-reload", service.digest + timer.digest),),
+        handlers=(
+            Handler(
+                "quartz-units", "systemctl daemon-reload", service.digest + timer.digest, (service.path, timer.path)
+            ),
+        ),
     )

@@ -47,11 +47,12 @@ def firewall(host: Host, stack: Stack | None = None) -> Desired:
         tree=Tree((config, drop_in, Directory("/etc/systemd/system/nftables.service.d"))),
         units=(Unit("nftables.service"),),
         handlers=(
-            Handler("nftables-unit", "systemctl daemon-reload", drop_in.digest),
+            Handler("nftables-unit", "systemctl daemon-reload", drop_in.digest, (drop_in.path,)),
             Handler(
                 "nftables",
                 "nft -c -f /etc/nftables.conf && nft -f /etc/nftables.conf",
                 config.digest,
+                (config.path,),
                 probe=f"nft list table inet {TABLE}",
             ),
         ),

@@ -66,6 +66,7 @@ def reload_handler(stack: Stack, service: Service, config: Tree) -> Handler | No
         name=f"{stack.settings.project}-{service.name}-config",
         command=shlex.join(["docker", "exec", service.name, *service.config.reload]),
         digest=config.digest,
+        paths=tuple(file.path for file in config.files),
     )
 
 
