@@ -25,12 +25,11 @@ def base_tag() -> str:
 
 def build_missing(docker: Docker, wanted: list[Layer], progress: Callable[[str], None]) -> None:
     """Build those images which the outer engine lacks, and the base when any is missing."""
-    have = engine.present(docker)
-    base_image = base_tag()
-    missing = [layer for layer in wanted if layer.tag not in have]
-    if not missing:
+    if not wanted:
         return
-    if base_image not in have:
+    have, base_image = engine.present(docker), base_tag()
+    missing = [layer for layer in wanted if layer.tag not in have]
+    if missing and base_image not in have:
         progress("base: bootstrapping Debian (about a minute)")
         base.build_base(docker, base_image)
     for layer in missing:

@@ -99,8 +99,8 @@ TABLE: tuple[LabImage, ...] = (
         "stand-in",
         "Grafana Alloy",
         "lab/standins/alloy",
-        "log shipping: local.file_match, loki.source.file, discovery.docker, loki.source.docker, "
-        "loki.relabel-free forwarding to loki.write, with kept positions; other components are refused",
+        "log shipping: local.file_match, loki.source.file, loki.process (json, timestamp, labels, static_labels, "
+        "label_drop, output, docker) and loki.write, with kept positions; anything else is refused",
     ),
     LabImage(
         "cadvisor",
@@ -108,7 +108,7 @@ TABLE: tuple[LabImage, ...] = (
         "stand-in",
         "cAdvisor",
         "lab/standins/cadvisor",
-        "last seen, CPU and memory of each container from its cgroup, machine facts",
+        "last seen, start, CPU, memory, disk writes and network of each container from its cgroup; machine facts",
     ),
     LabImage(
         "infisical",
@@ -116,7 +116,7 @@ TABLE: tuple[LabImage, ...] = (
         "stand-in",
         "Infisical",
         "lab/standins/infisical",
-        "environment checks, real PostgreSQL and Redis, /api/status, bootstrap",
+        "environment and key checks, real PostgreSQL and Redis, /api/status, bootstrap",
     ),
     LabImage(
         "vaultwarden",

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import uvicorn
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Estate-Lab-Stand-In"
@@ -99,6 +101,13 @@ def serve(software: str, listeners: Sequence[Listener]) -> None:
     banner(software)
     labelled = [Listener(Labelled(li.app, software), li.host, li.port, li.unix_socket, li.mode) for li in listeners]
     asyncio.run(_serve(labelled))
+
+
+async def form(request: Request) -> dict[str, list[str]]:
+    """Read a URL-encoded body (Starlette's own reader needs a package more); empty for a GET."""
+    if request.method == "GET":
+        return {}
+    return parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
 
 
 def secret_setting(environment: Mapping[str, str], name: str, file_suffix: str = "__FILE") -> str | None:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from lab.standins.common import process_metrics, sample
+from lab.standins.common import form, process_metrics, sample
 from lab.standins.loki import SOFTWARE, VERSION, logql
 from lab.standins.loki.config import ConfigError, seconds
 from lab.standins.loki.query import MAX_STEPS, SECOND, logs, metric, selected
@@ -43,8 +43,9 @@ def _when(text: str | None, default: int) -> int:
     return int(text) if number >= 1e12 and text.isdigit() else int(number * SECOND)
 
 
-def _parameters(request: Request, form: dict[str, str]) -> Callable[[str], str | None]:
-    return lambda name: form.get(name) or request.query_params.get(name)
+async def _parameters(request: Request) -> Callable[[str], str | None]:
+    body = await form(request)
+    return lambda name: body[name][0] if name in body else request.query_params.get(name)
 
 
 def _success(data: object) -> JSONResponse:
@@ -87,7 +88,7 @@ class Api:
 
     async def query(self, request: Request) -> Response:
         """Instant query."""
-        get = _parameters(request, await self._form(request))
+        get = await _parameters(request)
         now = _when(get("time"), time.time_ns())
         text = get("query") or ""
         if text.replace(" ", "") == "vector(1)+vector(1)":  # Grafana's health check of a data source
@@ -102,7 +103,7 @@ class Api:
 
     async def query_range(self, request: Request) -> Response:
         """Range query: lines, or a matrix."""
-        get = _parameters(request, await self._form(request))
+        get = await _parameters(request)
         query = logql.parse(get("query") or "")
         end = _when(get("end"), time.time_ns())
         start = _when(get("start"), end - 3600 * SECOND)
@@ -131,13 +132,13 @@ class Api:
 
     async def series(self, request: Request) -> Response:
         """Streams which the `match[]` selectors select; all without one."""
-        form = await request.form() if request.method == "POST" else None
-        wanted = (form or request.query_params).getlist("match[]")
+        body = await form(request)
+        wanted = body.get("match[]") or request.query_params.getlist("match[]")
         if not wanted:
             return _success([labels for _, labels in self.store.streams()])
         found: dict[int, dict[str, str]] = {}
         for text in wanted:
-            found.update(selected(self.store, logql.parse(str(text))))
+            found.update(selected(self.store, logql.parse(text)))
         return _success(list(found.values()))
 
     async def ready(self, request: Request) -> Response:
@@ -153,12 +154,6 @@ class Api:
     async def buildinfo(self, request: Request) -> Response:
         """Version."""
         return JSONResponse({"version": VERSION, "revision": "lab-stand-in", "branch": "", "goVersion": ""})
-
-    @staticmethod
-    async def _form(request: Request) -> dict[str, str]:
-        if request.method != "POST":
-            return {}
-        return {name: str(value) for name, value in (await request.form()).items()}
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:

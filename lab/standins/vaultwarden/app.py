@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from lab.standins.common import form
 from lab.standins.vaultwarden import VERSION
 from lab.standins.vaultwarden.settings import Settings
 
@@ -112,7 +113,7 @@ class Api:
             return _page("Vaultwarden admin (lab stand-in)", f"Domain: {self.settings.domain}")
         if request.method != "POST":
             return _page("Vaultwarden admin (lab stand-in)", FORM, 401)
-        given = str((await request.form()).get("token", ""))
+        given = (await form(request)).get("token", [""])[0]
         if not await run_in_threadpool(token_matches, self.settings.admin_token, given):
             return _page("Vaultwarden admin (lab stand-in)", "Invalid admin token, please try again.", 401)
         session = secrets.token_urlsafe(24)
