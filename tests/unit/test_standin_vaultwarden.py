@@ -40,7 +40,8 @@ def test_the_domains_path_is_the_prefix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "given", "status"), [(PHC, "secret", 303), (PHC, "bad", 401), ("plain", "plain", 303)]
+    ("token", "given", "status"),
+    [(PHC, "secret", 303), (PHC, "bad", 401), ("$argon2id$broken", "x", 401), ("plain", "plain", 303)],
 )
 def test_the_admin_page_wants_its_token(tmp_path: Path, token: str, given: str, status: int) -> None:
     served = client(tmp_path, ADMIN_TOKEN=token)

@@ -59,11 +59,11 @@ def token_matches(stored: str, given: str) -> bool:
     if not stored.startswith("$argon2"):
         return hmac.compare_digest(stored.encode(), given.encode())
     from argon2 import PasswordHasher
-    from argon2.exceptions import InvalidHashError, VerificationError
+    from argon2.exceptions import InvalidHash, VerificationError
 
     try:
         return PasswordHasher().verify(stored, given)
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, InvalidHash):
         return False
 
 
