@@ -12,9 +12,10 @@ from tasks.headscale import headscale
 
 job = prepare(inventory, host)
 
-base(job["base"])
-firewall(job["firewall"])
-
+if "base" in job:
+    base(job["base"])
+if "firewall" in job:
+    firewall(job["firewall"])
 if job.stack is not None:
     docker_engine(job.get("docker_repository"), job["docker_engine"])
     docs_site(job["docs_site"])

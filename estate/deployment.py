@@ -29,6 +29,9 @@ class Job:
     def __getitem__(self, task: str) -> Desired:
         return self.tasks[task]
 
+    def __contains__(self, task: object) -> bool:
+        return task in self.tasks
+
     def get(self, task: str) -> Desired | None:
         """The task's wanted state, if the host has that task."""
         return self.tasks.get(task)

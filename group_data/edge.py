@@ -1,5 +1,7 @@
 """The edge fleet (seed 004)."""
 
+# A NixOS host is made by its configuration.nix, not by the base task.
+system = "nixos"
 role = "spoke"
 provider = "vultr"
 

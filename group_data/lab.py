@@ -10,6 +10,10 @@ ssh_strict_host_key_checking = "yes"
 
 admin_keys = [public_key()]
 
+# Every lab host is a plain Debian, whatever it stands for.
+system = "debian"
+firewall = True
+
 resources = {"cpus": 2, "memory": "20g"}
 
 # kernel.* and fs.* are the machine's own in a container; only net.* belongs to a lab host.

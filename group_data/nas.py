@@ -1,5 +1,8 @@
 """The NFS store."""
 
+# OpenMediaVault has a firewall of its own; two of them would fight.
+firewall = False
+
 resources = {"cpus": 4, "memory": "8g"}
 
 open_ports = [

@@ -46,6 +46,10 @@ class Host(Frozen):
     admin_keys: tuple[str, ...] = Field(min_length=1)
     """Public ed25519 keys that the admins log in with."""
     resources: Resources
+    system: Literal["debian", "nixos"] = "debian"
+    """Debian and what derives from it, or NixOS, whose base is its own configuration."""
+    firewall: bool = True
+    """Whether the firewall is ours; appliances with one of their own say no."""
     packages: tuple[str, ...] = ()
     sysctl: dict[str, str] = Field(default_factory=dict)
     ntp_servers: tuple[str, ...] = ()

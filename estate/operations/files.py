@@ -52,7 +52,8 @@ def payload(plan: FilePlan, stamps: Sequence[str] = ()) -> str:
 
     + stamps: files to remove before anything else
     """
-    lines = [f"X\t-\t-\t-\t{path}\t" for path in stamps]
+    # Removals come first: a directory that they leave empty goes too, unless it is declared and made again
+    lines = [f"X\t-\t-\t-\t{path}\t" for path in (*stamps, *plan.remove)]
     lines += [_line("R" if d.recurse else "D", d) for d in plan.make]
     contents: dict[str, bytes] = {}
     for index, file in enumerate(plan.write):
@@ -60,7 +61,6 @@ def payload(plan: FilePlan, stamps: Sequence[str] = ()) -> str:
         lines.append(_line("F", file, f"b{index}"))
     for node in plan.adjust:
         lines.append(_line("R" if isinstance(node, Directory) and node.recurse else "A", node))
-    lines += [f"X\t-\t-\t-\t{path}\t" for path in plan.remove]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as archive:
         for name, data in {"plan": ("\n".join(lines) + "\n").encode(), **contents}.items():

@@ -53,7 +53,7 @@ while IFS=$tab read -r verb mode owner group path blob; do
         ;;
     X)
         rm -f "$path"
-        rmdir --ignore-fail-on-non-empty "${path%/*}" 2>/dev/null || :
+        rmdir -p --ignore-fail-on-non-empty "${path%/*}" 2>/dev/null || :
         ;;
     esac
 done <plan

@@ -14,7 +14,9 @@ from estate.render.stack import stack_tree
 
 def tasks_of(host: Host, stack: Stack | None, secrets: Mapping[str, str]) -> dict[str, Desired]:
     """The host's tasks by name, in the order of the deploy."""
-    tasks = [base(host), firewall(host, stack)]
+    if host.system == "nixos":
+        return {}
+    tasks = [base(host), *([firewall(host, stack)] if host.firewall else [])]
     if isinstance(host, MainframeHost) and stack is not None:
         repository = docker_repository(host)
         tasks += [repository] if repository else []
