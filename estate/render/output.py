@@ -56,6 +56,7 @@ def write(estate: Estate, hosts: Mapping[str, Host], to: Path) -> int:
             path = to / name / "root" / file.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(file.content)
+        (to / name).mkdir(parents=True, exist_ok=True)
         (to / name / "manifest.json").write_text(manifest(tasks))
         count += len(files)
     return count
