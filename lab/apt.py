@@ -25,14 +25,10 @@ def parse_deb822(text: str) -> list[Source]:
     for stanza in re.split(r"\n\s*\n", text):
         fields = {
             key.strip().lower(): value.split()
-            for key, _, value in (
-                line.partition(":") for line in stanza.splitlines() if line[:1] not in "# \t"
-            )
+            for key, _, value in (line.partition(":") for line in stanza.splitlines() if line[:1] not in "# \t")
         }
         if "deb" in fields.get("types", []) and fields.get("enabled", ["yes"]) != ["no"]:
-            found += [
-                Source(uri, suite) for uri in fields.get("uris", []) for suite in fields.get("suites", [])
-            ]
+            found += [Source(uri, suite) for uri in fields.get("uris", []) for suite in fields.get("suites", [])]
     return found
 
 

@@ -16,9 +16,7 @@ def down(paths: LabPaths, progress: Progress, keep_images: bool) -> None:
     """Remove the lab; `keep_images` leaves the images, the registry's storage and the engine."""
     docker = find_docker()
     if docker is None and not keep_images and paths.engine_pid.exists():
-        progress.console.print(
-            "the engine does not answer: it is started to remove what it holds", markup=False
-        )
+        progress.console.print("the engine does not answer: it is started to remove what it holds", markup=False)
         docker, _ = engine.ensure(paths)
     if docker:
         _containers(docker, progress)
@@ -57,9 +55,7 @@ def own_images(rows: list[str], labelled: set[str]) -> list[str]:
 
 def _images(docker: Docker, progress: Progress) -> None:
     with progress.step("Images") as step:
-        labelled = set(
-            docker.lines("image", "ls", "--all", "--quiet", "--no-trunc", "--filter", f"label={LABEL}")
-        )
+        labelled = set(docker.lines("image", "ls", "--all", "--quiet", "--no-trunc", "--filter", f"label={LABEL}"))
         rows = docker.lines("image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}")
         names = own_images(rows, labelled)
         tagged = [name for name in names if not name.endswith(":<none>")]

@@ -58,15 +58,11 @@ def ensure(paths: LabPaths) -> tuple[Docker, str]:
 
 def _start(paths: LabPaths) -> None:
     if not have("dockerd"):
-        raise LabError(
-            "no Docker engine answers and dockerd is not installed", "install docker.io or start Docker"
-        )
+        raise LabError("no Docker engine answers and dockerd is not installed", "install docker.io or start Docker")
     paths.engine_log.parent.mkdir(parents=True, exist_ok=True)
     for path in stale_pid_files(paths):
         run(as_root(["rm", "-f", str(path)]))
-    command = (
-        f'exec setsid --fork dockerd --pidfile "{paths.engine_pid}" >>"{paths.engine_log}" 2>&1 </dev/null'
-    )
+    command = f'exec setsid --fork dockerd --pidfile "{paths.engine_pid}" >>"{paths.engine_log}" 2>&1 </dev/null'
     search = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
     run(as_root(["env", f"PATH={search}", "sh", "-c", command]))
 

@@ -15,9 +15,7 @@ USER = "mitch"
 
 REGISTRY_NAMES = ("mirror.lab", "ghcr.io", "quay.io", "gcr.io")
 ACME_NAME = "acme.lab"
-PUBLIC_NAMES = tuple(
-    f"{name}.mainframe.prodg.studio" for name in ("vault", "secrets", "api", "ts", "docs", "grafana")
-)
+PUBLIC_NAMES = tuple(f"{name}.mainframe.prodg.studio" for name in ("vault", "secrets", "api", "ts", "docs", "grafana"))
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,7 @@ def render_known_hosts(keys: Mapping[LabHost, Iterable[str]]) -> str:
 def render_ssh_config(paths: LabPaths, hosts: Iterable[LabHost]) -> str:
     """A client configuration that knows every lab host by name and by address."""
     blocks = [
-        f"Host {host.name} {host.address}\n  HostName {host.address}\n  HostKeyAlias {host.name}\n"
-        for host in hosts
+        f"Host {host.name} {host.address}\n  HostName {host.address}\n  HostKeyAlias {host.name}\n" for host in hosts
     ]
     everyone = [
         "Host *",

@@ -46,9 +46,7 @@ def run(
         raise LabError(f"{argv[0]} is not installed", "run `estate lab up`, which installs it") from fault
     except subprocess.TimeoutExpired as fault:
         raise LabError(f"`{' '.join(argv[:6])}` did not end within {timeout:.0f} s", remedy) from fault
-    result = Result(
-        done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-    )
+    result = Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
     if check and not result.ok:
         raise CommandError(argv, result.status, result.stdout, result.stderr, remedy)
     return result

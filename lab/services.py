@@ -91,7 +91,5 @@ def await_tls(paths: LabPaths, address: str, name: str, seconds: float = 30) -> 
             return
         except OSError as fault:
             if time.monotonic() > deadline:
-                raise LabError(
-                    f"{name} ({address}) does not answer over TLS: {fault}", "read `docker logs`"
-                ) from fault
+                raise LabError(f"{name} ({address}) does not answer over TLS: {fault}", "read `docker logs`") from fault
         time.sleep(0.3)

@@ -32,9 +32,7 @@ def look(docker: Docker) -> list[HostState]:
         if container != "running":
             return HostState(host, container, "-", "-")
         wanted = ("systemctl", "is-active", "docker")
-        answer = (
-            docker.exec(host.container, *wanted, check=False).stdout.strip() if host.needs_engine else "-"
-        )
+        answer = docker.exec(host.container, *wanted, check=False).stdout.strip() if host.needs_engine else "-"
         return HostState(host, container, machines.system_state(docker, host) or "unknown", answer)
 
     return parallel(state, [host for host in HOSTS if host.container in found])

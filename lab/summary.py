@@ -53,8 +53,9 @@ def services_table(estate: Estate, paths: LabPaths) -> tuple[Table, bool]:
             if service.image is None:
                 status, fine = "served by caddy", True
             else:
-                status = states.get(service.name, "not there")
-                fine = "(healthy)" in status
+                found = states.get(service.name, "not there")
+                fine = "(healthy)" in found
+                status = "healthy" if fine else found
             healthy = healthy and fine
             style = "green" if fine else "red"
             table.add_row(

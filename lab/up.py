@@ -68,9 +68,7 @@ def _network(lab: Lab, docker: Docker) -> None:
         template = "{{(index .IPAM.Config 0).Subnet}} {{(index .IPAM.Config 0).Gateway}}"
         found = docker.run("network", "inspect", "--format", template, NETWORK, check=False)
         if found.ok and found.stdout.strip() != f"{SUBNET} {CONTROLLER}":
-            raise LabError(
-                f"a network named {NETWORK} with other addresses exists", f"docker network rm {NETWORK}"
-            )
+            raise LabError(f"a network named {NETWORK} with other addresses exists", f"docker network rm {NETWORK}")
         if not found.ok:
             options = [f"--label={LABEL}=network", f"--subnet={SUBNET}", f"--gateway={CONTROLLER}"]
             docker.run("network", "create", *options, NETWORK)

@@ -36,7 +36,7 @@ def test_the_full_profile_has_sixteen_edge_nodes_and_six_homelab_containers() ->
     assert groups.count("edge") == 16
     assert groups.count("homelab") == 6
     assert groups.count("proxmox") == 2
-    assert len(groups) == 27 - 1
+    assert len(groups) == 27
 
 
 @pytest.mark.parametrize(

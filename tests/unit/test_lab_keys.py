@@ -86,9 +86,7 @@ def test_ssh_itself_reads_the_configuration(tmp_path: Path) -> None:
     config = tmp_path / "ssh_config"
     config.write_text(keys.render_ssh_config(paths, HOSTS))
     try:
-        shown = subprocess.run(
-            ["ssh", "-G", "-F", str(config), "tokyo"], capture_output=True, text=True, check=True
-        )
+        shown = subprocess.run(["ssh", "-G", "-F", str(config), "tokyo"], capture_output=True, text=True, check=True)
     except FileNotFoundError:
         pytest.skip("ssh is not installed")
     assert "hostname 10.99.0.102\n" in shown.stdout

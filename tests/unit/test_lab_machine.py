@@ -23,9 +23,7 @@ def test_an_engine_that_answers_root_only_is_used_through_sudo(monkeypatch: pyte
     assert find_docker() == Docker(("sudo", "-n", "docker"))
 
 
-def test_without_an_engine_or_dockerd_the_remedy_is_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_an_engine_or_dockerd_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Docker, "answers", lambda self: False)
     monkeypatch.setattr(engine, "RUN_DIR", tmp_path)
     monkeypatch.setattr(engine, "have", lambda program: False)
@@ -33,9 +31,7 @@ def test_without_an_engine_or_dockerd_the_remedy_is_told(
         engine.ensure(LabPaths(tmp_path))
 
 
-def test_an_engine_that_never_answers_is_told_with_its_log(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_engine_that_never_answers_is_told_with_its_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     paths = LabPaths(tmp_path)
     paths.engine_log.parent.mkdir()
     paths.engine_log.write_text("no space left\n")
@@ -86,12 +82,8 @@ def test_capabilities_of_the_bounding_set(mask: str, absent: set[str]) -> None:
     assert set(system.CAPABILITIES) - set(names) == absent
 
 
-@pytest.mark.parametrize(
-    ("version", "known"), [("20.10.24+dfsg1", False), ("26.1.5", True), ("28.2.2", True)]
-)
-def test_old_engines_are_not_asked_for_capabilities_they_do_not_know(
-    version: str, known: bool, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(("version", "known"), [("20.10.24+dfsg1", False), ("26.1.5", True), ("28.2.2", True)])
+def test_old_engines_are_not_asked_for_capabilities_they_do_not_know(version: str, known: bool, tmp_path: Path) -> None:
     status = tmp_path / "status"
     status.write_text("CapBnd:\t000001ffffffffff\n")
     assert ("BPF" in system.capabilities(version, status)) is known

@@ -1,0 +1,128 @@
+"""Reads every host once, in one remote command, and hands the answers to the tests."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import testinfra
+
+from estate.inventory import Estate, load
+from estate.models.desired import Desired
+from estate.models.faults import EstateFaults
+from estate.models.host import Host
+from estate.models.service import Service
+from estate.models.stack import Stack
+from estate.render.host import tasks_of
+from estate.secrets.source import placeholders
+from estate.verify.observation import Observation, parse, probe
+
+
+def pytest_addoption(parser):
+    parser.addoption("--inventory", help="inventory file, such as inventories/lab.py")
+    parser.addoption("--limit", action="append", default=[], help="only this host or group; may be repeated")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A host with what is wanted of it."""
+
+    name: str
+    host: Host
+    stack: Stack | None
+    tasks: dict[str, Desired]
+
+    @property
+    def tree(self):
+        return [node for task in self.tasks.values() for node in task.tree]
+
+
+def _estate(config) -> Estate:
+    path = config.getoption("--inventory")
+    if not path:
+        raise pytest.UsageError("--inventory is missing; give one, such as --inventory inventories/lab.py")
+    try:
+        return load(Path(path).resolve())
+    except EstateFaults as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _nodes(config) -> list[Node]:
+    if not hasattr(config, "estate_nodes"):
+        estate = _estate(config)
+        try:
+            hosts = estate.select(tuple(config.getoption("--limit")))
+        except EstateFaults as error:
+            raise pytest.UsageError(str(error)) from None
+        nodes = []
+        for name, host in hosts.items():
+            stack = estate.stacks.get(name)
+            tasks = tasks_of(host, stack, placeholders(stack) if stack else {})
+            if tasks:
+                nodes.append(Node(name, host, stack, tasks))
+        config.estate_nodes = nodes
+    return config.estate_nodes
+
+
+def pytest_generate_tests(metafunc):
+    if not {"node", "service"} & set(metafunc.fixturenames):
+        return
+    nodes = _nodes(metafunc.config)
+    if "service" in metafunc.fixturenames:
+        pairs = [(node, service) for node in nodes if node.stack for service in node.stack.containers]
+        metafunc.parametrize(
+            ("node", "service"), pairs, ids=[f"{node.name}-{service.name}" for node, service in pairs], scope="session"
+        )
+    else:
+        only = metafunc.definition.get_closest_marker("with_service")
+        wanted = set(only.args) if only else set()
+        chosen = [n for n in nodes if not wanted or (n.stack and wanted <= {s.name for s in n.stack.services})]
+        metafunc.parametrize("node", chosen, ids=lambda node: node.name, scope="session")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "with_service(*names): only for hosts whose stack has these services")
+
+
+def _observe(estate: Estate, node: Node, directory: Path) -> Observation:
+    ssh = estate.ssh[node.name]
+    config = directory / node.name
+    config.write_text(
+        f"Host {node.name}\n  HostName {ssh.hostname}\n  User {ssh.user}\n  Port {ssh.port}\n"
+        f"  UserKnownHostsFile {ssh.known_hosts}\n  StrictHostKeyChecking yes\n  BatchMode yes\n"
+        + (f"  IdentityFile {ssh.key}\n  IdentitiesOnly yes\n" if ssh.key else "")
+    )
+    target = testinfra.get_host(f"ssh://{node.name}?ssh_config={config}&timeout=15&sudo=true")
+    try:
+        result = target.run("sh -c %s", probe(node.host, node.stack, node.tasks.values()))
+    except RuntimeError as error:
+        return Observation({}, f"unreachable: {str(error).splitlines()[-1]}")
+    if result.rc != 0:
+        return Observation({}, f"the probe failed: {result.stderr.strip()[-300:]}")
+    return parse(result.stdout.splitlines())
+
+
+@pytest.fixture(scope="session")
+def observations(request, tmp_path_factory):
+    estate, nodes = _estate(request.config), _nodes(request.config)
+    directory = tmp_path_factory.mktemp("ssh")
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        answers = pool.map(lambda node: _observe(estate, node, directory), nodes)
+        return dict(zip([node.name for node in nodes], answers, strict=True))
+
+
+@pytest.fixture
+def seen(node: Node, observations) -> Observation:
+    """What the test's host answered; an unreachable host fails every test of it in one line."""
+    answer = observations[node.name]
+    if answer.error:
+        pytest.fail(f"{node.name}: {answer.error}", pytrace=False)
+    return answer
+
+
+@pytest.fixture
+def container(service: Service, seen: Observation) -> dict:
+    """The running container of the test's service."""
+    found = seen.containers().get(service.name)
+    assert found, f"{service.name} has no container"
+    return found
