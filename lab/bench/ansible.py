@@ -52,7 +52,7 @@ def configuration(paths: LabPaths, folder: Path) -> str:
             "[defaults]",
             f"inventory = {folder}/inventory.yml",
             f"home = {folder}/home",
-            f"local_tmp = {folder}/tmp",
+            f"local_tmp = {folder}/local",
             "forks = 50",
             "gathering = explicit",
             "interpreter_python = /usr/bin/python3",

@@ -28,13 +28,13 @@ def header(rtts: Sequence[int]) -> list[str]:
 def cells(row: Row, rtts: Sequence[int]) -> list[str]:
     """One row's cells."""
     times = [row.median(rtt) for rtt in rtts]
-    others = str(row.on_others) if row.on_others else "–"
+    others = str(row.on_others) if row.on_others else "-"
     return [
         row.title,
         row.scope,
         str(row.on_mainframe),
         others,
-        *("–" if time is None else f"{time:.1f}" for time in times),
+        *("-" if time is None else f"{time:.1f}" for time in times),
     ]
 
 
