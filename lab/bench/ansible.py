@@ -109,7 +109,7 @@ class Ansible:
 def _told(result: Result) -> str:
     lines = (result.stdout + result.stderr).splitlines()
     heads = [index for index, line in enumerate(lines) if line.startswith(("changed:", "fatal:", "failed:"))]
-    shown = [text for index in heads for text in (lines[index - 1], lines[index][:300])]
+    shown = [text for index in heads for text in (lines[index - 1][:300], lines[index][:300])]
     return "\n".join(shown or lines[-8:])
 
 

@@ -4,7 +4,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -95,10 +95,10 @@ class Bench:
             self._noop(step, Row("no-op, answering the prompt", MAINFRAME), MAINFRAME, "prompt"),
             self._noop(step, Row("no-op, `-y`", everywhere), "", "-y"),
         ]
-        if self.with_ansible:
-            rows += self._ansible(step, everywhere)
         if self.with_cold:
             rows.append(self._cold(step, Row("cold, `-y`", MAINFRAME)))
+        if self.with_ansible:
+            rows += self._ansible(step, everywhere)
         return rows
 
     def _repeat(self, step: Step, row: Row, runs: int, once: Callable[[tuple[str, ...]], float]) -> Row:
@@ -132,27 +132,24 @@ class Bench:
 
         return self._repeat(step, row, 1, once)
 
-    def _ansible(self, step: Step, everywhere: str) -> Iterator[Row]:
+    def _ansible(self, step: Step, everywhere: str) -> list[Row]:
         step.note("installing ansible-core")
         program = ansible.ensure(self.paths)
         self._ensure_python()
         jobs = make_jobs(self.estate, list(self.estate.hosts))
         book = playbook({name: job.tasks for name, job in jobs.items()}, self.estate.stacks)
-        for scope, limit in ((MAINFRAME, MAINFRAME), (everywhere, "all")):
-            row = Row("Ansible, no-op", scope)
-            with ansible.written(self.paths, program, book, list(jobs)) as one:
-                step.note(f"{row.title}, {row.scope}, counting")
-                row.commands.update(ansible.executions(one.play((), limit, "-vvv")[1]))
-                one.disconnect()
-
-                def once(prefix: tuple[str, ...], one: ansible.Ansible = one, limit: str = limit) -> float:
-                    return one.play(prefix, limit)[0]
-
-                for rtt in self.rtts:
-                    near = Bench(self.docker, self.paths, self.estate, (rtt,), self.runs, False, False)
-                    near._repeat(step, row, self.runs, once)
-                    one.disconnect()  # a connection that was made near must not serve a far run
-            yield row
+        with ansible.written(self.paths, program, book, list(jobs)) as one:
+            step.note("Ansible, counting")
+            counts = ansible.executions(one.play((), "all", "-vvv")[1])
+            own = {MAINFRAME: counts.get(MAINFRAME, 0)}
+            rows = {MAINFRAME: Row("Ansible, no-op", MAINFRAME, own), "all": Row("Ansible, no-op", everywhere, counts)}
+            for rtt in self.rtts:
+                one.disconnect()  # a connection that was made near must not serve a far run
+                with link(self.docker, rtt) as prefix:
+                    for limit, row in rows.items():
+                        step.note(f"{row.title}, {row.scope}, {rtt} ms")
+                        row.seconds[rtt] = [one.play(prefix, limit)[0]]
+        return list(rows.values())
 
     def _ensure_python(self) -> None:
         for name in self.estate.hosts:

@@ -51,7 +51,7 @@ def markdown(rows: Sequence[Row], rtts: Sequence[int], runs: int, command: str, 
     head = header(rtts)
     lines = [
         f"Made by `{command}` on a machine with {where}.",
-        f"Seconds are wall time, the median of {runs} (cold: one run).",
+        f"Seconds are wall time, the median of {runs} for no-op runs of pyinfra; cold and Ansible ran once.",
         "",
         "| " + " | ".join(head) + " |",
         "| " + " | ".join(["---"] * len(head)) + " |",

@@ -1,7 +1,7 @@
+import factories
 import pytest
 import yaml
 
-import factories
 from estate.models.desired import Account, Desired, Directory, File, Handler, Tree, Unit
 from lab.bench.ansible import Recap, executions, recaps
 from lab.bench.cold import reset_script
