@@ -11,6 +11,7 @@ from typing import Any
 from estate.models.desired import Desired
 from estate.models.host import Host
 from estate.models.stack import Stack
+from estate.verify.expected import is_database, is_queue
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,12 @@ class Observation:
         return "\n".join(self.lines(section))
 
     def json(self, section: str) -> Any:
-        """The section read as JSON. Raises ValueError when it is not."""
-        return json.loads(self.text(section) or "null")
+        """The section read as JSON. Raises ValueError, which names the section and quotes nothing, when it is not."""
+        try:
+            return json.loads(self.text(section))
+        except json.JSONDecodeError as error:
+            what = f"is not JSON: {error.msg}" if self.lines(section) else "is empty: nothing answered"
+            raise ValueError(f"the answer of {section} {what}") from None
 
     def rows(self, section: str) -> dict[str, list[str]]:
         """Tab-separated lines by their first field."""
@@ -42,8 +47,16 @@ class Observation:
         return {item["service"] or item["name"].lstrip("/"): item for item in found}
 
     def sshd(self) -> dict[str, str]:
-        """The live configuration of sshd, by keyword."""
-        return dict(line.split(" ", 1) for line in self.lines("sshd") if " " in line)
+        """What `sshd -T` prints, by keyword; the values of a repeated keyword joined."""
+        settings: dict[str, str] = {}
+        for line in self.lines("sshd"):
+            keyword, _, value = line.partition(" ")
+            settings[keyword] = f"{settings[keyword]} {value}" if keyword in settings else value
+        return settings
+
+    def journald(self) -> dict[str, str]:
+        """journald's settings over all of its files; a later one counts."""
+        return dict(line.split("=", 1) for line in self.lines("journald") if "=" in line)
 
 
 def parse(lines: Iterable[str]) -> Observation:
@@ -73,6 +86,8 @@ def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
         "UNITS": [unit.name for task in tasks for unit in task.units],
         "PROJECT": [stack.settings.project] if stack else [],
         "SERVICES": [service.name for service in stack.containers] if stack else [],
+        "DATABASES": [service.name for service in stack.containers if is_database(service)] if stack else [],
+        "QUEUES": [service.name for service in stack.containers if is_queue(service)] if stack else [],
     }
     head = "\n".join(f"{name}={shlex.quote(' '.join(values))}" for name, values in words.items())
     return f"{head}\n{_script()}"

@@ -1,10 +1,14 @@
 # Read-only: prints what the verification wants to know, in sections that begin with "@@NAME".
-# Reads ADMINS PATHS KEYS UNITS PROJECT and, where there is a stack, the names of its SERVICES.
+# Reads ADMINS PATHS KEYS UNITS PROJECT and, where there is a stack, the names of its SERVICES, of which
+# DATABASES are PostgreSQL and QUEUES Redis. No secret is printed, nor put into the arguments of a process.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 section() { printf '@@%s\n' "$1"; }
 has() { case " $SERVICES " in *" $1 "*) return 0 ;; esac; return 1; }
 section passwd; getent passwd
-section key-files; find /root /home -maxdepth 3 -name authorized_keys -size +0
+section key-files
+getent passwd | cut -d: -f6 | sort -u | while read -r home; do
+    for file in "$home/.ssh/authorized_keys" "$home/.ssh/authorized_keys2"; do [ ! -s "$file" ] || printf '%s\n' "$file"; done
+done
 for admin in $ADMINS; do
     section "keys $admin"; cat "/home/$admin/.ssh/authorized_keys" 2>/dev/null
     section "groups $admin"; id -nG "$admin" 2>/dev/null
@@ -16,12 +20,18 @@ section units; for unit in $UNITS; do
     printf '%s\t%s\t%s\n' "$unit" "$(systemctl is-enabled "$unit" 2>/dev/null)" "$(systemctl show --property=ActiveState,ConditionResult --value "$unit" | tr '\n' ' ')"
 done
 section nft; nft list table inet estate 2>/dev/null | head -n 3
-section journald; systemd-analyze cat-config systemd/journald.conf 2>/dev/null | grep -v '^#'
+section journald; systemd-analyze cat-config systemd/journald.conf 2>/dev/null | grep -v '^[#;]'
 [ -n "$PROJECT" ] || exit 0
 section containers
 docker ps -aq --filter "label=com.docker.compose.project=$PROJECT" | xargs -r docker inspect --format '{"name":{{json .Name}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"image":{{json .Config.Image}},"user":{{json .Config.User}},"status":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"memory":{{json .HostConfig.Memory}},"cpus":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}},"drop":{{json .HostConfig.CapDrop}},"add":{{json .HostConfig.CapAdd}},"readonly":{{json .HostConfig.ReadonlyRootfs}},"security":{{json .HostConfig.SecurityOpt}},"restart":{{json .HostConfig.RestartPolicy.Name}},"log":{{json .HostConfig.LogConfig}},"ports":{{json .HostConfig.PortBindings}},"network":{{json .HostConfig.NetworkMode}}}'
 if has prometheus; then
-    section prometheus-targets; docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/targets; echo
+    section prometheus-targets
+    # A target counts as down or unknown until its next scrape after a restart; scrapes are 30 s apart
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        targets=$(docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/targets)
+        case $targets in *'"health":"down"'* | *'"health":"unknown"'*) sleep 3 ;; *) break ;; esac
+    done
+    printf '%s\n' "$targets"
     section prometheus-rules; docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/rules; echo
     section prometheus-config; docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/status/config; echo
 fi
@@ -31,20 +41,20 @@ fi
 if has caddy; then
     section caddy; docker exec caddy wget -qO- http://127.0.0.1:2019/config/; echo
 fi
-for name in postgres infisical-db; do
-    has "$name" || continue
+for name in $DATABASES; do
     # From the container's own network address, so that the rules for remote clients apply
     section "$name no-password"; docker exec "$name" sh -c 'psql -w -h "$(hostname -i | cut -d" " -f1)" -U "$POSTGRES_USER" -d "$POSTGRES_DB" -Atc "select 1"' 2>&1
     section "$name wrong-password"; docker exec -e PGPASSWORD=certainly-wrong "$name" sh -c 'psql -w -h "$(hostname -i | cut -d" " -f1)" -U "$POSTGRES_USER" -d "$POSTGRES_DB" -Atc "select 1"' 2>&1
     section "$name hashes"; docker exec "$name" sh -c "psql -h /var/run/postgresql -U \"\$POSTGRES_USER\" -d \"\$POSTGRES_DB\" -Atc \"select rolname, rolpassword like 'SCRAM-SHA-256%' from pg_authid where rolcanlogin\"" 2>&1
     section "$name hba"; docker exec "$name" sh -c "psql -h /var/run/postgresql -U \"\$POSTGRES_USER\" -d \"\$POSTGRES_DB\" -Atc \"select type, address, auth_method from pg_hba_file_rules\"" 2>&1
 done
-for name in redis infisical-redis; do
-    has "$name" || continue
+for name in $QUEUES; do
     section "$name anonymous"; docker exec "$name" redis-cli ping 2>&1
 done
 if has s3; then
-    section "s3 anonymous"; docker exec s3 sh -c 'RCLONE_CONFIG_ANON_TYPE=s3 RCLONE_CONFIG_ANON_PROVIDER=Rclone RCLONE_CONFIG_ANON_ENDPOINT=http://127.0.0.1:9000 rclone lsf --retries 1 --low-level-retries 1 --contimeout 3s anon: >/dev/null 2>&1; echo $?'
+    section "s3 anonymous"; docker exec s3 sh -c 'RCLONE_CONFIG_ANON_TYPE=s3 RCLONE_CONFIG_ANON_PROVIDER=Rclone RCLONE_CONFIG_ANON_ENDPOINT=http://127.0.0.1:9000 rclone lsf --max-depth 1 --retries 1 --low-level-retries 1 --contimeout 3s anon: 2>&1 >/dev/null' | grep -oE 'AccessDenied|StatusCode: [0-9]+|Forbidden' | head -n 1
+    # its own environment carries the remote "self" with the key
+    section "s3 signed"; docker exec s3 rclone lsf --max-depth 1 --retries 1 --low-level-retries 1 --contimeout 3s self: >/dev/null 2>&1; echo $?
 fi
 if has grafana; then
     ask() { docker exec grafana sh -c "printf 'user = \"%s:%s\"' \"\$GF_SECURITY_ADMIN_USER\" \"\$GF_SECURITY_ADMIN_PASSWORD\" | curl -s -K - http://127.0.0.1:3000$1"; echo; }
@@ -60,7 +70,8 @@ if has loki && has grafana; then
     sleep 1
     docker exec grafana curl -sG http://loki:3100/loki/api/v1/query_range --data-urlencode 'query={job="verify"}' --data-urlencode "start=${now%000000000}" --data-urlencode "end=$(($(date +%s) + 5))" | grep -o "estate verification $now" | head -n 1
     section loki-shipped
-    docker exec grafana curl -sG http://loki:3100/loki/api/v1/query_range --data-urlencode 'query={job="containers"}' --data-urlencode "start=$(($(date +%s) - 3600))" --data-urlencode limit=1 | head -c 400; echo
+    # whether there is a line, never the line: it may say anything
+    docker exec grafana curl -sG http://loki:3100/loki/api/v1/query_range --data-urlencode 'query={job="containers"}' --data-urlencode "start=$(($(date +%s) - 600))" --data-urlencode limit=1 | grep -o '"job":"containers"' | head -n 1
 fi
 if has vaultwarden; then
     section vaultwarden; docker exec vaultwarden sh -c 'grep -oE "\"(admin_token|database_url)\"" /data/config.json 2>/dev/null'

@@ -18,7 +18,8 @@ chown 0:0 /opt/prodg/data/loki
 chmod 644 /opt/prodg/compose/.env
 echo "$(ssh-keygen -y -f /etc/ssh/ssh_host_ed25519_key) intruder" >>/home/mitch/.ssh/authorized_keys
 mkdir -p /home/prodg/.ssh && echo x >/home/prodg/.ssh/authorized_keys
-sed -i 's/^PasswordAuthentication no/PasswordAuthentication yes/' /etc/ssh/sshd_config.d/10-estate.conf
+sed -i -e 's/^PasswordAuthentication no/PasswordAuthentication yes/' -e '/^AuthenticationMethods/d' \
+    /etc/ssh/sshd_config.d/10-estate.conf
 systemctl reload ssh
 sysctl -q -w net.ipv4.tcp_syncookies=0
 systemctl disable --now unattended-upgrades 2>/dev/null
@@ -29,10 +30,20 @@ systemd-run --quiet --unit estate-test-port perl -MIO::Socket::INET -e \
 docker exec redis sh -c 'REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli config set requirepass ""' >/dev/null
 sed -i '1i host all all all trust' /opt/prodg/data/postgres/pg_hba.conf
 docker kill -s HUP postgres >/dev/null
-sed -i '/job_name: headscale/,/^ *- job_name/ { /job_name: headscale/ s/headscale/renamed/ }' /opt/prodg/compose/prometheus/prometheus.yml
+sed -i 's/job_name: headscale$/job_name: renamed/' /opt/prodg/compose/prometheus/prometheus.yml
 docker exec prometheus sh -c 'kill -HUP 1'
 printf ':2020 {\n respond ok\n}\n' >/opt/prodg/compose/caddy/Caddyfile
 docker exec caddy caddy reload --config /etc/caddy/Caddyfile --adapter caddyfile >/dev/null 2>&1
+sed -i 's/resolve_timeout: .*/resolve_timeout: 9m/' /opt/prodg/compose/alertmanager/alertmanager.yml
+docker exec alertmanager sh -c 'kill -HUP 1'
+sed -i 's,url: http://loki:.*,url: http://loki:1,' /opt/prodg/compose/grafana/datasources/estate.yml
+rm /opt/prodg/compose/grafana/boards/logs.json
+for what in datasources dashboards; do
+    docker exec grafana sh -c "printf 'user = \"%s:%s\"' \"\$GF_SECURITY_ADMIN_USER\" \"\$GF_SECURITY_ADMIN_PASSWORD\" |
+        curl -s -o /dev/null -K - -X POST http://127.0.0.1:3000/api/admin/provisioning/$what/reload"
+done
+docker exec vaultwarden sh -c 'umask 077; echo "{\"admin_token\": \"x\"}" >/data/config.json'
+echo changed >/opt/prodg/docs/public/estate.html
 sed -i 's/SystemMaxUse=.*/SystemMaxUse=1/' /etc/systemd/journald.conf.d/60-estate.conf
 sleep 3
 """
@@ -43,6 +54,7 @@ rm -rf /home/prodg/.ssh
 docker exec redis sh -c 'redis-cli config set requirepass "$REDIS_PASSWORD"' >/dev/null
 sed -i '/^host all all all trust$/d' /opt/prodg/data/postgres/pg_hba.conf
 docker kill -s HUP postgres >/dev/null
+rm -f /opt/prodg/data/vaultwarden/config.json
 docker update --memory 128m --memory-swap 256m alertmanager >/dev/null
 """
 """What no deploy repairs: it is nobody's declaration (yet) what lies in a database or runs by hand."""
@@ -68,7 +80,15 @@ EXPECTED = {
     "test_prometheus_scrapes_exactly_the_declared_targets_and_they_are_up[mainframe]",
     "test_prometheus_has_loaded_the_declared_configuration_and_rules[mainframe]",
     "test_caddy_serves_exactly_the_declared_sites[mainframe]",
-    "test_every_site_answers_over_tls_with_a_certificate_we_trust[mainframe]",
+    "test_every_site_answers_over_tls_with_a_certificate_we_trust[mainframe-vault.mainframe.prodg.studio]",
+    "test_every_site_leads_to_its_own_service[mainframe-vault.mainframe.prodg.studio]",
+    "test_plain_http_is_sent_to_https[mainframe-vault.mainframe.prodg.studio]",
+    "test_the_generated_page_of_the_docs_is_served[mainframe]",
+    "test_the_running_sshd_takes_keys_only[mainframe]",
+    "test_alertmanager_has_loaded_the_declared_configuration[mainframe]",
+    "test_the_data_sources_of_grafana_answer[mainframe]",
+    "test_grafana_has_every_declared_dashboard[mainframe]",
+    "test_no_stored_setting_of_vaultwarden_overrides_its_environment[mainframe]",
 }
 
 
@@ -123,7 +143,8 @@ def test_after_the_repair_the_whole_verification_passes(reports):
 
 def test_an_unreachable_host_is_named_in_one_line(tmp_path):
     copy = Checkout.copy_to(tmp_path / "estate")
-    copy.edit("lab/inventory.py", '{"ssh_hostname": host.address}', '{"ssh_hostname": "10.99.0.250"}')
+    elsewhere = '{"ssh_hostname": "10.99.0.250" if host.name == "vps" else host.address}'
+    copy.edit("lab/inventory.py", '{"ssh_hostname": host.address}', elsewhere)
     argv = [sys.executable, "-m", "pytest", str(REPO / "tests/verify"), "--inventory", "inventories/lab.py"]
     argv += ["--limit", "vps", "-q", "-k", "users", "-p", "no:cacheprovider", "-c", str(REPO / "pyproject.toml")]
     result = subprocess.run(

@@ -8,19 +8,16 @@ import pytest
 import testinfra
 
 from estate.inventory import Estate, load
-from estate.models.desired import Desired
+from estate.models.desired import Desired, File
 from estate.models.faults import EstateFaults
 from estate.models.host import Host
 from estate.models.service import Service
 from estate.models.stack import Stack
 from estate.render.host import tasks_of
 from estate.secrets.source import placeholders
+from estate.verify.expected import health_path, is_database, is_queue
 from estate.verify.observation import Observation, parse, probe
-
-
-def pytest_addoption(parser):
-    parser.addoption("--inventory", help="inventory file, such as inventories/lab.py")
-    parser.addoption("--limit", action="append", default=[], help="only this host or group; may be repeated")
+from estate.verify.outside import ask_login_methods
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,20 @@ class Node:
     @property
     def tree(self):
         return [node for task in self.tasks.values() for node in task.tree]
+
+    def file(self, path: str) -> bytes:
+        """The declared content of a file; it holds placeholders where the host's holds secrets."""
+        return next(item.content for item in self.tree if isinstance(item, File) and item.path == path)
+
+    def config_file(self, service: str, path: str) -> bytes:
+        """The declared content of a service's configuration file."""
+        return self.file(f"{self.stack.compose_dir}/{service}/{path}")
+
+
+KINDS = {"service": lambda service: True, "database": is_database, "queue": is_queue}
+"""Fixtures that stand for one service of a host's stack, and which services they are."""
+SITES = {"site": lambda site: True, "site_with_health": lambda site: bool(health_path(site[0]))}
+"""Fixtures that stand for one (service, route, host name) of a host's stack, and which they are."""
 
 
 def _estate(config) -> Estate:
@@ -65,23 +76,42 @@ def _nodes(config) -> list[Node]:
 
 
 def pytest_generate_tests(metafunc):
-    if not {"node", "service"} & set(metafunc.fixturenames):
+    names = set(metafunc.fixturenames)
+    if not {"node", *KINDS, *SITES} & names:
         return
     nodes = _nodes(metafunc.config)
-    if "service" in metafunc.fixturenames:
-        pairs = [(node, service) for node in nodes if node.stack for service in node.stack.containers]
-        metafunc.parametrize(
-            ("node", "service"), pairs, ids=[f"{node.name}-{service.name}" for node, service in pairs], scope="session"
-        )
-    else:
-        only = metafunc.definition.get_closest_marker("with_service")
-        wanted = set(only.args) if only else set()
-        chosen = [n for n in nodes if not wanted or (n.stack and wanted <= {s.name for s in n.stack.services})]
-        metafunc.parametrize("node", chosen, ids=lambda node: node.name, scope="session")
+    for kind, belongs in KINDS.items():
+        if kind in names:
+            _parametrize(
+                metafunc, kind, [(n, s, s.name) for n in nodes if n.stack for s in n.stack.containers if belongs(s)]
+            )
+            return
+    for kind, belongs in SITES.items():
+        if kind in names:
+            _parametrize(
+                metafunc, kind, [(n, x, x[2]) for n in nodes if n.stack for x in n.stack.routes() if belongs(x)]
+            )
+            return
+    only = metafunc.definition.get_closest_marker("with_service")
+    wanted = set(only.args) if only else set()
+    chosen = [n for n in nodes if not wanted or (n.stack and wanted <= {s.name for s in n.stack.services})]
+    metafunc.parametrize("node", chosen, ids=lambda node: node.name, scope="session")
+
+
+def _parametrize(metafunc, name, cases):
+    ids = [f"{node.name}-{label}" for node, _, label in cases]
+    metafunc.parametrize(("node", name), [case[:2] for case in cases], ids=ids, scope="session")
 
 
 def pytest_configure(config):
+    _nodes(config)  # a usage error here is one line; later it would be a traceback
     config.addinivalue_line("markers", "with_service(*names): only for hosts whose stack has these services")
+
+
+def reason(error: RuntimeError) -> str:
+    """What ssh said; testinfra raises with the whole result, the probe's text included."""
+    stderr = getattr(error.args[0], "stderr", "") if error.args else ""
+    return stderr.strip().splitlines()[-1] if stderr.strip() else "ssh failed without a word"
 
 
 def _observe(estate: Estate, node: Node, directory: Path) -> Observation:
@@ -89,17 +119,18 @@ def _observe(estate: Estate, node: Node, directory: Path) -> Observation:
     config = directory / node.name
     config.write_text(
         f"Host {node.name}\n  HostName {ssh.hostname}\n  User {ssh.user}\n  Port {ssh.port}\n"
-        f"  UserKnownHostsFile {ssh.known_hosts}\n  StrictHostKeyChecking yes\n  BatchMode yes\n"
-        + (f"  IdentityFile {ssh.key}\n  IdentitiesOnly yes\n" if ssh.key else "")
+        f'  UserKnownHostsFile "{ssh.known_hosts}"\n  StrictHostKeyChecking yes\n  BatchMode yes\n'
+        + (f'  IdentityFile "{ssh.key}"\n  IdentitiesOnly yes\n' if ssh.key else "")
     )
     target = testinfra.get_host(f"ssh://{node.name}?ssh_config={config}&timeout=15&sudo=true")
     try:
         result = target.run("sh -c %s", probe(node.host, node.stack, node.tasks.values()))
     except RuntimeError as error:
-        return Observation({}, f"unreachable: {str(error).splitlines()[-1]}")
+        return Observation({}, f"unreachable: {reason(error)}")
     if result.rc != 0:
         return Observation({}, f"the probe failed: {result.stderr.strip()[-300:]}")
-    return parse(result.stdout.splitlines())
+    answer = parse(result.stdout.splitlines())
+    return Observation({**answer.sections, "sshd offers": ask_login_methods(config, node.name)})
 
 
 @pytest.fixture(scope="session")

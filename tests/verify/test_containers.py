@@ -23,6 +23,10 @@ def test_it_is_confined(service, container):
     assert container["readonly"] is service.read_only
 
 
+def test_it_is_on_the_declared_network(node, service, container):
+    assert container["network"] == ("host" if service.host_network else node.stack.settings.network)
+
+
 def test_it_restarts_and_its_logs_are_bounded(service, container):
     assert container["restart"] == "unless-stopped"
     assert container["log"]["Config"]["max-size"] == "10m"
