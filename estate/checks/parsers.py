@@ -15,7 +15,7 @@ from estate.checks.lint import lint_compose
 from estate.inventory import Estate
 from estate.models.faults import Fault
 from estate.models.stack import Stack
-from estate.render.output import write
+from estate.output import write
 
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

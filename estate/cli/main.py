@@ -27,7 +27,7 @@ def render(
 ) -> None:
     """Write every file of every host, with placeholder secrets and no host in reach."""
     from estate.inventory import load
-    from estate.render.output import write
+    from estate.output import write
 
     with readable_faults():
         estate = load(inventory.resolve())

@@ -1,6 +1,7 @@
 """Files as trees: everything that differs is shipped in one stream and written atomically."""
 
 import base64
+import gzip
 import io
 import shlex
 import tarfile
@@ -62,7 +63,8 @@ def payload(plan: FilePlan, stamps: Sequence[str] = ()) -> str:
     for node in plan.adjust:
         lines.append(_line("R" if isinstance(node, Directory) and node.recurse else "A", node))
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as archive:
+    # gzip would write the time into its header
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
         for name, data in {"plan": ("\n".join(lines) + "\n").encode(), **contents}.items():
             info = tarfile.TarInfo(name)
             info.size, info.mode = len(data), 0o600
