@@ -25,6 +25,8 @@ LEG = "estate-bench"
 NEAR, FAR = "bench-near", "bench-far"
 CONTROLLER_ADDRESS = "10.99.0.250"
 ROAD_ADDRESS = "10.99.0.251"
+ROAD_MAC = "02:00:0a:63:00:fb"
+"""Always the same: hosts remember the controller's address with it from one road to the next."""
 _PROBE = """
 import socket, sys, time
 best = 9.0
@@ -58,7 +60,7 @@ def setup(bridge: str) -> list[list[str]]:
     return [
         ["ip", "netns", "add", CONTROLLER_SPACE],
         ["ip", "netns", "add", ROAD_SPACE],
-        ["ip", "link", "add", LEG, "type", "veth", "peer", "name", "leg", "netns", ROAD_SPACE],
+        ["ip", "link", "add", LEG, "type", "veth", "peer", "name", "leg", "address", ROAD_MAC, "netns", ROAD_SPACE],
         ["ip", "link", "set", LEG, "master", bridge, "up"],
         ["ip", "link", "set", NEAR, "netns", CONTROLLER_SPACE],
         ["ip", "link", "set", FAR, "netns", ROAD_SPACE],

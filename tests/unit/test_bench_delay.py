@@ -41,12 +41,12 @@ def test_an_empty_line_waits_for_nothing(clock):
 
 
 def test_the_road_changes_nothing_of_the_machine_but_its_own_interface():
-    outside = [c for c in setup("br-lab") if c[1] not in {"netns"} and c[1] != "-n"]
-    assert outside == [
-        ["ip", "link", "add", "estate-bench", "type", "veth", "peer", "name", "leg", "netns", "estate-bench-road"],
-        ["ip", "link", "set", "estate-bench", "master", "br-lab", "up"],
-        ["ip", "link", "set", "bench-near", "netns", "estate-bench"],
-        ["ip", "link", "set", "bench-far", "netns", "estate-bench-road"],
+    outside = [command for command in setup("br-lab") if command[1] not in {"netns", "-n"}]
+    assert [(command[2], command[3]) for command in outside] == [
+        ("add", "estate-bench"),
+        ("set", "estate-bench"),
+        ("set", "bench-near"),
+        ("set", "bench-far"),
     ]
 
 
