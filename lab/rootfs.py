@@ -47,6 +47,8 @@ MASKED = (
     "sys-kernel-config.mount",
     "dev-hugepages.mount",
     "dev-mqueue.mount",
+    "systemd-ask-password-console.path",
+    "systemd-ask-password-wall.path",
 )
 
 

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from lab import ca, containers, engine, keys, machines, rootfs, services, system
+from lab import ca, containers, engine, keys, limits, machines, rootfs, services, system
 from lab.docker import LABEL, Docker, find_docker
 from lab.errors import LabError
 from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
@@ -99,6 +99,9 @@ def _hosts(lab: Lab, docker: Docker, image: str) -> None:
     with lab.progress.step(f"{len(lab.hosts)} hosts") as step:
         found = containers.existing(docker)
         caps = system.capabilities(docker.version())
+        running = {name for name, container in found.items() if container.state == "running"}
+        starting = [host for host in lab.hosts if host.container not in running]
+        limits.check(starting, limits.instances_used(), int(limits.LIMIT.read_text()))
 
         def converge(host: LabHost) -> str:
             wanted = machines.machine(lab.paths, host, image, caps, lab.upstream)
