@@ -50,6 +50,7 @@ sleep 3
 
 UNDO = r"""
 systemctl stop estate-test-port 2>/dev/null
+systemctl reset-failed estate-test-port 2>/dev/null
 rm -rf /home/prodg/.ssh
 docker exec redis sh -c 'redis-cli config set requirepass "$REDIS_PASSWORD"' >/dev/null
 sed -i '/^host all all all trust$/d' /opt/prodg/data/postgres/pg_hba.conf
