@@ -10,7 +10,7 @@ from rich.console import Console
 
 from lab.bench import report
 from lab.bench.link import require_means
-from lab.bench.measure import Bench
+from lab.bench.measure import Bench, Row
 from lab.errors import LabError
 from lab.lock import locked
 from lab.paths import REPO, lab_paths
@@ -32,6 +32,7 @@ def bench(
     stderr = Console(stderr=True, highlight=False, soft_wrap=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     paths, progress = lab_paths(), Progress()
+    rows: list[Row] = []
     try:
         if any(rtts):
             require_means()
@@ -40,8 +41,11 @@ def bench(
             raise LabError("the lab is not up", "run `make lab`")
         with locked(paths), progress.step("Benchmark") as step:
             one = Bench(docker, paths, load(REPO / "inventories" / "lab.py"), rtts, runs, cold, ansible)
-            rows = one.rows(step)
+            for row in one.rows(step):
+                rows.append(row)
     except LabError as fault:
+        if rows:
+            progress.console.print(report.table(rows, rtts))
         stderr.print("✗ " + fault.fault, style="red", markup=False)
         if fault.remedy:
             stderr.print("  remedy: " + fault.remedy, markup=False)

@@ -4,7 +4,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -84,22 +84,19 @@ class Bench:
     with_cold: bool
     with_ansible: bool
 
-    def rows(self, step: Step) -> list[Row]:
-        """Measure everything."""
+    def rows(self, step: Step) -> Iterator[Row]:
+        """Measure everything; each row comes when it is complete."""
         step.note("converging")
         deploy((), "", "-y", noop=False)
         everywhere = f"all {len(self.estate.hosts)} hosts"
-        rows = [
-            self._noop(step, Row("no-op, `-y`", MAINFRAME), MAINFRAME, "-y"),
-            self._noop(step, Row("no-op, `--dry`", MAINFRAME), MAINFRAME, "--dry"),
-            self._noop(step, Row("no-op, answering the prompt", MAINFRAME), MAINFRAME, "prompt"),
-            self._noop(step, Row("no-op, `-y`", everywhere), "", "-y"),
-        ]
+        yield self._noop(step, Row("no-op, `-y`", MAINFRAME), MAINFRAME, "-y")
+        yield self._noop(step, Row("no-op, `--dry`", MAINFRAME), MAINFRAME, "--dry")
+        yield self._noop(step, Row("no-op, answering the prompt", MAINFRAME), MAINFRAME, "prompt")
+        yield self._noop(step, Row("no-op, `-y`", everywhere), "", "-y")
         if self.with_cold:
-            rows.append(self._cold(step, Row("cold, `-y`", MAINFRAME)))
+            yield self._cold(step, Row("cold, `-y`", MAINFRAME))
         if self.with_ansible:
-            rows += self._ansible(step, everywhere)
-        return rows
+            yield from self._ansible(step, everywhere)
 
     def _repeat(self, step: Step, row: Row, runs: int, once: Callable[[tuple[str, ...]], float]) -> Row:
         for rtt in self.rtts:
