@@ -22,8 +22,10 @@ done
 section nft; nft list table inet estate 2>/dev/null | head -n 3
 section journald; systemd-analyze cat-config systemd/journald.conf 2>/dev/null | grep -v '^[#;]'
 [ -n "$PROJECT" ] || exit 0
+# By name, for a container that the format below cannot describe must not go unseen
+section container-names; docker ps -a --filter "label=com.docker.compose.project=$PROJECT" --format '{{.Names}}'
 section containers
-docker ps -aq --filter "label=com.docker.compose.project=$PROJECT" | xargs -r docker inspect --format '{"name":{{json .Name}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"image":{{json .Config.Image}},"user":{{json .Config.User}},"status":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"memory":{{json .HostConfig.Memory}},"cpus":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}},"drop":{{json .HostConfig.CapDrop}},"add":{{json .HostConfig.CapAdd}},"readonly":{{json .HostConfig.ReadonlyRootfs}},"security":{{json .HostConfig.SecurityOpt}},"restart":{{json .HostConfig.RestartPolicy.Name}},"log":{{json .HostConfig.LogConfig}},"ports":{{json .HostConfig.PortBindings}},"network":{{json .HostConfig.NetworkMode}}}'
+docker ps -aq --filter "label=com.docker.compose.project=$PROJECT" | xargs -r docker inspect --format '{"name":{{json .Name}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"image":{{json .Config.Image}},"user":{{json .Config.User}},"status":{{json .State.Status}},"health":{{with index .State "Health"}}{{json .Status}}{{else}}""{{end}},"memory":{{json .HostConfig.Memory}},"cpus":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}},"drop":{{json .HostConfig.CapDrop}},"add":{{json .HostConfig.CapAdd}},"readonly":{{json .HostConfig.ReadonlyRootfs}},"security":{{json .HostConfig.SecurityOpt}},"restart":{{json .HostConfig.RestartPolicy.Name}},"log":{{json .HostConfig.LogConfig}},"ports":{{json .HostConfig.PortBindings}},"network":{{json .HostConfig.NetworkMode}}}'
 if has prometheus; then
     section prometheus-targets
     # A target counts as down or unknown until its next scrape after a restart; scrapes are 30 s apart

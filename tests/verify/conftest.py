@@ -129,7 +129,8 @@ def _observe(estate: Estate, node: Node, directory: Path) -> Observation:
         return Observation({}, f"unreachable: {reason(error)}")
     if result.rc != 0:
         return Observation({}, f"the probe failed: {result.stderr.strip()[-300:]}")
-    answer = parse(result.stdout.splitlines())
+    # .stdout would ask the host for its encoding as soon as a byte is not ASCII, by way of a Python there
+    answer = parse(result.stdout_bytes.decode(errors="replace").splitlines())
     return Observation({**answer.sections, "sshd offers": ask_login_methods(config, node.name)})
 
 

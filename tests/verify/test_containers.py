@@ -41,4 +41,4 @@ def test_it_publishes_exactly_the_declared_ports(service, container):
 
 def test_the_project_has_no_other_containers(node, seen):
     if node.stack:
-        assert set(seen.containers()) == {service.name for service in node.stack.containers}
+        assert set(seen.lines("container-names")) == {service.name for service in node.stack.containers}
