@@ -1,5 +1,7 @@
-"""These tests break what they run against, so they run against the lab and nothing else."""
+"""These tests break what they run against, so they run against the lab and nothing else, one run at a time."""
 
+import fcntl
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,3 +13,11 @@ def pytest_configure(config):
         raise pytest.UsageError(
             f"--inventory {inventory}: tests/lab breaks what it runs against; use inventories/lab.py"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lab_to_ourselves():
+    """Wait for a run of any other checkout: a machine has one lab, and each would repair the breaks of the other."""
+    with (Path(tempfile.gettempdir()) / "estate-lab-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
