@@ -41,8 +41,8 @@ test-lab: lab ## tests against the lab's hosts
 
 test: check unit test-lab ## the whole test suite
 
-bench: venv ## remote commands and wall time, beside Ansible
-	$(BIN)/python -m lab.bench
+bench: venv ## remote commands and wall time, beside Ansible; resets the lab's mainframe
+	$(BIN)/python -m lab.bench --markdown docs/performance.md
 
 docs: venv ## write docs/generated from the declarations
 	$(BIN)/estate docs
