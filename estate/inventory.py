@@ -103,6 +103,12 @@ def _origin(inventory: Inventory, host_name: str, groups: list[str], key: str, p
     return "group_data/all" if key in inventory.get_data() else f"group_data/{groups[0]}"
 
 
+def _merged(inventory: Inventory, name: str) -> dict[str, Any]:
+    """The host's data in pyinfra's order: of all hosts, of its groups, its own."""
+    groups = inventory.get_host(name).groups
+    return {**inventory.get_data(), **inventory.get_groups_data(groups), **inventory.get_host_data(name)}
+
+
 def _validate_host(inventory: Inventory, name: str, path: Path) -> tuple[Host | None, list[Fault]]:
     host = inventory.get_host(name)
     groups = [group for group in host.groups if group in GROUPS]
@@ -112,11 +118,7 @@ def _validate_host(inventory: Inventory, name: str, path: Path) -> tuple[Host | 
         return None, [Fault(where, f"is in {len(groups)} of the known groups", remedy)]
     model = GROUPS[groups[0]]
     all_groups = ["all", *host.groups]
-    merged: dict[str, Any] = {
-        **inventory.get_data(),
-        **inventory.get_groups_data(host.groups),
-        **inventory.get_host_data(name),
-    }
+    merged = _merged(inventory, name)
     values = {key: value for key, value in merged.items() if not _connector_key(key)}
     values |= {"name": name, "group": groups[0], "address": merged.get("ssh_hostname", name)}
     try:
@@ -179,11 +181,7 @@ def load(path: Path) -> Estate:
         if host is None:
             continue
         hosts[name] = host
-        data = {
-            **inventory.get_data(),
-            **inventory.get_groups_data(inventory.get_host(name).groups),
-            **inventory.get_host_data(name),
-        }
+        data = _merged(inventory, name)
         ssh[name] = Ssh(
             hostname=host.address,
             user=data.get("ssh_user", "root"),

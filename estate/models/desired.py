@@ -3,7 +3,7 @@
 A task renders one `Desired`; one fact reads all that it names; the difference is the plan.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
@@ -63,9 +63,6 @@ class Tree:
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 
-    def __add__(self, other: "Tree") -> "Tree":
-        return Tree((*self.nodes, *other.nodes))
-
     @property
     def files(self) -> tuple[File, ...]:
         """Only the files."""
@@ -75,10 +72,6 @@ class Tree:
     def directories(self) -> tuple[Directory, ...]:
         """Only the directories, parents first."""
         return tuple(node for node in self.nodes if isinstance(node, Directory))
-
-    def below(self, prefix: str) -> "Tree":
-        """The nodes at or below a path."""
-        return Tree(tuple(n for n in self.nodes if n.path == prefix or n.path.startswith(prefix + "/")))
 
     @property
     def digest(self) -> str:
@@ -148,17 +141,3 @@ class Desired:
         """The list of the task's files, kept on the host so that what we no longer render is removed."""
         lines = "".join(f"{file.path}\n" for file in self.tree.files)
         return File(f"{STATE_DIR}/trees/{self.task}", lines.encode(), mode=0o600)
-
-
-def merge(task: str, parts: Iterable[Desired]) -> Desired:
-    """Several parts as one task."""
-    all_parts = tuple(parts)
-    return Desired(
-        task=task,
-        packages=tuple(sorted({p for part in all_parts for p in part.packages})),
-        accounts=tuple(a for part in all_parts for a in part.accounts),
-        tree=Tree(tuple(n for part in all_parts for n in part.tree)),
-        units=tuple(u for part in all_parts for u in part.units),
-        sysctl=tuple(s for part in all_parts for s in part.sysctl),
-        handlers=tuple(h for part in all_parts for h in part.handlers),
-    )

@@ -97,6 +97,8 @@ class Config(Frozen):
 
     target: AbsolutePath
     files: tuple[ConfigFile, ...]
+    templates: Name | None = None
+    """The folder below templates/ that they come from; the service's own name unless it shares another's."""
     reload: tuple[str, ...] = ()
     """What makes the running service read its configuration again; empty: it is recreated."""
 

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Action = Literal["create", "update", "delete", "install", "enable", "disable", "apply", "recreate", "start", "pull"]
-Kind = Literal["file", "directory", "package", "user", "unit", "sysctl", "handler", "container", "network", "api"]
+Action = Literal["create", "update", "delete", "install", "enable", "disable", "apply", "recreate", "start"]
+Kind = Literal["file", "directory", "package", "user", "unit", "sysctl", "handler", "container", "api"]
 
 
 @dataclass(frozen=True)

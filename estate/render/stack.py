@@ -29,7 +29,7 @@ def _config_file(
             )
         return secrets[name]
 
-    folder = service.name.replace("infisical-redis", "redis")
+    folder = (service.config and service.config.templates) or service.name
     text = render(f"{folder}/{item.template}", host=host, stack=stack, service=service, secret=secret)
     path = f"{config_dir(stack, service)}/{item.path}"
     if not item.secret:

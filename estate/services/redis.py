@@ -18,6 +18,7 @@ REDIS = Service(
     data=(DataDir(path="redis", target="/data"),),
     config=Config(
         target="/usr/local/etc/redis",
+        templates="redis",
         files=(ConfigFile(path="redis.conf", template="redis.conf.j2", secret=True),),
     ),
     limits=Limits(cpus=0.5, memory="256m", pids=64),
