@@ -1,0 +1,1 @@
+"""HTTP clients of the APIs that the estate uses."""

@@ -1,0 +1,162 @@
+"""One HTTP session: time limits, retries with back-off, an address and an authority of one's own."""
+
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from estate.clients.errors import ApiError, BadAnswer, RateLimited, ServerFault, Unreachable
+from estate.secrets.redact import redact
+
+Json = dict[str, Any]
+Translate = Callable[[str, int, Json], ApiError]
+"""Makes the error of a 4xx answer: where, status, body."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an API answers.
+
+    + address: connect here instead of to what the URL's name resolves to; the name is still verified
+    + authority: PEM of the certificate authority to trust beside the system's
+    """
+
+    url: str
+    address: str = ""
+    authority: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Time limits and retries; times in seconds."""
+
+    connect: float = 5
+    read: float = 15
+    attempts: int = 5
+    first_wait: float = 0.5
+    longest_wait: float = 20
+
+    def wait(self, state: RetryCallState) -> float:
+        """Seconds before the next attempt: doubled each time, or what the server asks for."""
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, ApiError) else 0.0
+        return min(max(asked, self.first_wait * 2.0 ** (state.attempt_number - 1)), self.longest_wait)
+
+
+class _AtAddress(httpx.BaseTransport):
+    """Connects to a fixed address; name, certificate check and Host header stay the URL's."""
+
+    def __init__(self, inner: httpx.BaseTransport, address: str) -> None:
+        self._inner, self._address = inner, address
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.extensions = {**request.extensions, "sni_hostname": request.url.host}
+        request.url = request.url.copy_with(host=self._address)
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _transport(endpoint: Endpoint) -> httpx.BaseTransport:
+    context = ssl.create_default_context()
+    if endpoint.authority:
+        context.load_verify_locations(cadata=endpoint.authority)
+    inner = httpx.HTTPTransport(verify=context)
+    return _AtAddress(inner, endpoint.address) if endpoint.address else inner
+
+
+@dataclass
+class Session:
+    """Requests to one API.
+
+    + name: what the API is called in errors ("infisical")
+    + translate: makes the error of a 4xx answer
+    """
+
+    name: str
+    endpoint: Endpoint
+    translate: Translate
+    policy: Policy = field(default_factory=Policy)
+    transport: httpx.BaseTransport | None = None
+    sleep: Callable[[float], None] = time.sleep
+    token: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        policy = self.policy
+        self._client = httpx.Client(
+            base_url=self.endpoint.url,
+            transport=self.transport or _transport(self.endpoint),
+            timeout=httpx.Timeout(policy.read, connect=policy.connect),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        """End the connections."""
+        self._client.close()
+
+    def request(
+        self, method: str, path: str, *, where: str = "", params: Json | None = None, body: Json | None = None
+    ) -> Json:
+        """One call, retried on 429, 5xx and connection faults.
+
+        A POST that may have reached the server is not repeated: none of the creating calls is idempotent.
+        Raises ApiError.
+        """
+        where = where or self.name
+        retrying = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, ApiError) and error.transient),
+            wait=self.policy.wait,
+            stop=stop_after_attempt(self.policy.attempts),
+            sleep=self.sleep,
+            reraise=True,
+        )
+        result: Json = retrying(self._once, method, path, where, params, body)
+        return result
+
+    def _once(self, method: str, path: str, where: str, params: Json | None, body: Json | None) -> Json:
+        repeatable = method != "POST" or path.endswith("/login")
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        try:
+            answer = self._client.request(method, path, params=params, json=body, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
+            fault = "its certificate cannot be trusted" if untrusted else "no connection"
+            raise Unreachable(where, f"{fault} ({self.endpoint.url})", transient=not untrusted) from None
+        except httpx.HTTPError as error:
+            fault = f"no answer ({self.endpoint.url}, {type(error).__name__})"
+            raise Unreachable(where, fault, transient=repeatable) from None
+        return self._checked(answer, where, repeatable)
+
+    def _checked(self, answer: httpx.Response, where: str, repeatable: bool) -> Json:
+        status = answer.status_code
+        try:
+            document = answer.json()
+        except ValueError:
+            document = None
+        if status == 429:
+            wait = float(answer.headers.get("retry-after") or 0)
+            raise RateLimited(where, "too many requests (429)", retry_after=wait, transient=True)
+        if status >= 500:
+            raise ServerFault(where, f"server fault ({status})", transient=repeatable)
+        if status >= 400:
+            raise self.translate(where, status, document if isinstance(document, dict) else {})
+        if status >= 300 or not isinstance(document, dict):
+            raise BadAnswer(where, f"the answer is not a JSON object (status {status})")
+        return document
+
+
+def message_of(body: Json) -> str:
+    """An error body's message as one masked line: it may be a text, or a list of issues."""
+    message = body.get("message", "")
+    if isinstance(message, list):
+        parts = [
+            f"{'.'.join(map(str, i.get('path', [])))} {i.get('message', '')}" for i in message if isinstance(i, dict)
+        ]
+        message = "; ".join(parts)
+    return redact(str(message)).strip()[:300]

@@ -1,0 +1,219 @@
+"""Infisical's API (facts/apis.md, 1): logging in, reading and writing secrets.
+
+    with Infisical(Endpoint("https://secrets.example.org")) as infisical:
+        infisical.login(client_id, client_secret)       # or infisical.token = "st.…"
+        values = infisical.secrets(Scope(project_id, "prod", "/"))
+        infisical.upsert(Scope(project_id, "prod", "/"), {"NAME": "value"})
+
+Every call raises estate.clients.errors.ApiError. Provisioning: estate/clients/infisical_admin.py.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from estate.clients.errors import ApiError, BadAnswer, Forbidden, NotFound, Rejected, TokenExpired, Unauthorised
+from estate.clients.http import Endpoint, Json, Policy, Session, message_of
+from estate.secrets.redact import redact
+
+_SERVICE_TOKEN = re.compile(r"^st\.")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A folder of an environment of a project; `project` is its id, `environment` the slug."""
+
+    project: str
+    environment: str
+    path: str = "/"
+
+    def __str__(self) -> str:
+        return f"infisical/{self.environment}{self.path}".rstrip("/")
+
+
+@dataclass(frozen=True)
+class ServiceToken:
+    """What a legacy service token says of itself."""
+
+    project: str
+    scopes: tuple[tuple[str, str], ...]
+    expires: datetime | None
+
+
+def translate(where: str, status: int, body: Json) -> ApiError:
+    """The error of a 4xx answer; a 403 is told apart by its `error` (facts/apis.md, 1.1)."""
+    message, kind = message_of(body), str(body.get("error", ""))
+    shown = f"{message or kind or 'no message'} ({status})"
+    if status == 401:
+        return Unauthorised(where, shown)
+    if status == 403:
+        expired = kind == "TokenError" or "expired" in message.lower()
+        return TokenExpired(where, shown) if expired else Forbidden(where, shown)
+    return NotFound(where, shown) if status == 404 else Rejected(where, shown)
+
+
+def trimmed(value: str) -> str:
+    """A value as the server keeps it: trimmed, one trailing line break preserved (facts/apis.md, 1.2)."""
+    return value.strip() + ("\n" if value.endswith("\n") else "")
+
+
+def _is_missing_route(error: NotFound) -> bool:
+    return error.text.startswith("Route ")
+
+
+class Infisical:
+    """A session with one Infisical server."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        token: str = "",
+        *,
+        policy: Policy | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        self.session = Session("infisical", endpoint, translate, policy or Policy(), transport)
+        if sleep is not None:
+            self.session.sleep = sleep
+        self.token = token
+
+    def __enter__(self) -> "Infisical":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.session.close()
+
+    @property
+    def token(self) -> str:
+        """The bearer token in use; of a service token the server wants the first three parts."""
+        return self.session.token
+
+    @token.setter
+    def token(self, value: str) -> None:
+        if value:
+            redact.learn([value])
+        self.session.token = ".".join(value.split(".")[:3]) if _SERVICE_TOKEN.match(value) else value
+
+    def login(self, client_id: str, client_secret: str) -> int:
+        """Log a machine identity in (universal auth); returns the token's lifetime in seconds.
+
+        Never repeated after a 401: three failures lock the identity for five minutes.
+        """
+        redact.learn([client_secret])
+        body = {"clientId": client_id, "clientSecret": client_secret}
+        answer = self.call("POST", "/api/v1/auth/universal-auth/login", where="infisical/login", body=body)
+        token = answer.get("accessToken")
+        if not isinstance(token, str) or not token:
+            raise BadAnswer("infisical/login", "the answer holds no access token")
+        self.token = token
+        return int(answer.get("expiresIn") or 0)
+
+    def call(
+        self, method: str, path: str, *, where: str = "", params: Json | None = None, body: Json | None = None
+    ) -> Json:
+        """One API call."""
+        return self.session.request(method, path, where=where, params=params, body=body)
+
+    def service_token(self) -> ServiceToken:
+        """What the legacy service token in use is for, and until when."""
+        answer = self.call("GET", "/api/v2/service-token", where="infisical/service-token")
+        scopes = tuple((str(s["environment"]), str(s["secretPath"])) for s in answer.get("scopes", []))
+        expires = answer.get("expiresAt")
+        return ServiceToken(
+            str(answer.get("workspace", "")), scopes, datetime.fromisoformat(expires) if expires else None
+        )
+
+    def secrets(self, scope: Scope) -> dict[str, str]:
+        """Every value of a folder by name: its imports, the later above the earlier, and its own above all.
+
+        Raises BadAnswer when values are hidden, or are of another folder than was asked for.
+        """
+        answer = self._list(scope)
+        values: dict[str, str] = {}
+        for group in answer.get("imports") or []:
+            values |= self._values(scope, group.get("secrets"), own=False)
+        return values | self._values(scope, answer.get("secrets"), own=True)
+
+    def upsert(self, scope: Scope, values: Mapping[str, str]) -> None:
+        """Make these values exist and no other change; raises Forbidden when an approval policy holds them back."""
+        if not values:
+            return
+        redact.learn(values.values())
+        secrets = [{"secretKey": name, "secretValue": value} for name, value in sorted(values.items())]
+        answer = self._write("PATCH", scope, {"mode": "upsert", "secrets": secrets})
+        if "approval" in answer or "secrets" not in answer:
+            raise Forbidden(str(scope), "the change waits for an approval", "approve it in Infisical, then go on")
+
+    def delete(self, scope: Scope, names: Iterable[str]) -> None:
+        """Remove secrets; one that is not there is no fault."""
+        for name in sorted(names):
+            body = {"projectId": scope.project, "environment": scope.environment, "secretPath": scope.path}
+            try:
+                self.call("DELETE", f"/api/v4/secrets/{name}", where=f"{scope}/{name}", body=body)
+            except NotFound as error:
+                if _is_missing_route(error):
+                    body["workspaceId"] = body.pop("projectId")
+                    self.call("DELETE", f"/api/v3/secrets/raw/{name}", where=f"{scope}/{name}", body=body)
+                elif "ecret" not in error.text:
+                    raise
+
+    def _list(self, scope: Scope) -> Json:
+        # Defaults differ between versions, and one parameter has two spellings: all are given
+        params = {
+            **{"environment": scope.environment, "secretPath": scope.path, "recursive": "false"},
+            **{"include_imports": "true", "includeImports": "true", "expandSecretReferences": "true"},
+            "viewSecretValue": "true",
+        }
+        try:
+            return self.call("GET", "/api/v4/secrets", where=str(scope), params={"projectId": scope.project, **params})
+        except NotFound as error:
+            if not _is_missing_route(error):
+                raise
+        older = {"workspaceId": scope.project, **params}
+        return self.call("GET", "/api/v3/secrets/raw", where=str(scope), params=older)
+
+    def _write(self, method: str, scope: Scope, body: Json) -> Json:
+        where = {"environment": scope.environment, "secretPath": scope.path}
+        try:
+            full = {"projectId": scope.project, **where, **body}
+            return self.call(method, "/api/v4/secrets/batch", where=str(scope), body=full)
+        except NotFound as error:
+            if not _is_missing_route(error):
+                raise
+        older = {"workspaceId": scope.project, **where, **body}
+        return self.call(method, "/api/v3/secrets/batch/raw", where=str(scope), body=older)
+
+    def _values(self, scope: Scope, rows: Any, *, own: bool) -> dict[str, str]:
+        if not isinstance(rows, list):
+            raise BadAnswer(str(scope), "the answer holds no list of secrets")
+        values = {}
+        for row in rows:
+            if not isinstance(row, dict) or not isinstance(row.get("secretKey"), str):
+                raise BadAnswer(str(scope), "the answer holds something that is not a secret")
+            if row.get("type", "shared") != "shared":
+                continue
+            name, value = row["secretKey"], row.get("secretValue")
+            if row.get("secretValueHidden") or not isinstance(value, str):
+                remedy = "let the identity read values"
+                raise BadAnswer(f"{scope}/{name}", "the server hides the value", remedy)
+            if own:
+                self._same_scope(scope, row)
+            values[name] = value
+        redact.learn(values.values())
+        return values
+
+    @staticmethod
+    def _same_scope(scope: Scope, row: Json) -> None:
+        """A service token with one scope silently gets that instead of what was asked (facts/apis.md, 1.1)."""
+        environment, path = row.get("environment", scope.environment), row.get("secretPath", scope.path)
+        if (environment, path) != (scope.environment, scope.path):
+            remedy = "use a token of this environment and path"
+            raise BadAnswer(str(scope), f"the server answered with {environment}:{path} instead", remedy)
