@@ -9,6 +9,7 @@ from tasks.docker_stack import docker_stack
 from tasks.docs_site import docs_site
 from tasks.firewall import firewall
 from tasks.headscale import headscale
+from tasks.infisical import infisical
 
 job = prepare(inventory, host)
 
@@ -20,5 +21,7 @@ if job.stack is not None:
     docker_engine(job.get("docker_repository"), job["docker_engine"])
     docs_site(job["docs_site"])
     docker_stack(job.stack, job["docker_stack"])
+    if "infisical" in job.stack:
+        infisical(job.backend, job.loaded, job.get("infisical"))
     if "headscale" in job.stack:
         headscale(job.stack, job.host)

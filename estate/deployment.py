@@ -1,9 +1,11 @@
 """What deploy.py needs for one host: the rendered tasks, after the checks that come before any change."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gevent.lock import RLock
+from pyinfra import logger
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host as PyinfraHost
 from pyinfra.api.inventory import Inventory
@@ -15,7 +17,10 @@ from estate.models.faults import EstateFaults
 from estate.models.host import Host
 from estate.models.stack import Stack
 from estate.render.host import tasks_of
-from estate.secrets.source import FileSource, default_path, resolve
+from estate.render.infisical import HostAccess
+from estate.secrets.audit import gate
+from estate.secrets.backend import Backend, backend_of
+from estate.secrets.load import MODE, Loaded, Mode, Origin, load, mode_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Job:
     host: Host
     stack: Stack | None
     tasks: Mapping[str, Desired]
+    backend: Backend
+    loaded: Loaded = field(repr=False)
 
     def __getitem__(self, task: str) -> Desired:
         return self.tasks[task]
@@ -41,13 +48,44 @@ _lock = RLock()
 _jobs: dict[str, Job] = {}
 
 
-def make_jobs(estate: Estate, names: list[str]) -> dict[str, Job]:
-    """Render every task of these hosts. Raises EstateFaults for missing secrets, of all hosts at once."""
+NOTICES = {
+    Origin.SEALED: "SECRETS COME FROM THE SEALED COPY, NOT FROM INFISICAL: what was changed there since it was "
+    "sealed ({:%Y-%m-%d %H:%M} UTC) is not deployed",
+    Origin.BOOTSTRAP: "Infisical is not set up yet: this run starts it from the sealed copy ({:%Y-%m-%d %H:%M} UTC)",
+}
+
+
+def load_secrets(estate: Estate, names: list[str], mode: Mode) -> tuple[Backend, Loaded]:
+    """The secrets that these hosts need; none are read for hosts that need none.
+
+    Raises EstateFaults when they cannot be had, or when the audit refuses them.
+    """
+    backend = backend_of(estate)
+    if not any(name in estate.stacks for name in names):
+        return backend, Loaded({}, Origin.SEALED)
+    loaded = load(backend, mode)
+    gate(loaded.findings)
+    if loaded.sealed and loaded.origin in NOTICES and backend.store:
+        logger.warning(NOTICES[loaded.origin].format(loaded.sealed.sealed_at))
+    for finding in loaded.warnings:
+        logger.warning(str(finding.fault))
+    return backend, loaded
+
+
+def host_access(loaded: Loaded) -> HostAccess | None:
+    """What the hosts read Infisical with, once it is set up."""
+    access = loaded.sealed.access if loaded.sealed else None
+    token = access.host_token() if access and access.complete else {}
+    return HostAccess(access.project, token) if access and token else None
+
+
+def make_jobs(estate: Estate, names: list[str], mode: Mode) -> dict[str, Job]:
+    """Render every task of these hosts. Raises EstateFaults for what is wrong with their secrets."""
+    backend, loaded = load_secrets(estate, names, mode)
     jobs = {}
     for name in names:
         host, stack = estate.hosts[name], estate.stacks.get(name)
-        secrets = resolve(stack, FileSource(default_path(estate.name))) if stack else {}
-        jobs[name] = Job(host, stack, tasks_of(host, stack, secrets))
+        jobs[name] = Job(host, stack, tasks_of(host, stack, loaded.values, host_access(loaded)), backend, loaded)
     return jobs
 
 
@@ -62,7 +100,8 @@ def prepare(inventory: Inventory, host: PyinfraHost) -> Job:
             try:
                 estate = current(inventory)
                 active = list(inventory.get_active_hosts())
-                jobs = make_jobs(estate, [target.name for target in active])
+                mode = mode_of(os.environ.get(MODE) or inventory.get_override_data().get("secrets"))
+                jobs = make_jobs(estate, [target.name for target in active], mode)
                 preflight.gate(estate, active)
             except EstateFaults as error:
                 raise PyinfraError(str(error)) from None

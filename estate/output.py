@@ -9,18 +9,20 @@ from estate.inventory import Estate
 from estate.models.desired import Desired, File
 from estate.models.faults import EstateFaults, Fault
 from estate.models.host import Host
+from estate.models.stack import Stack
 from estate.render.host import tasks_of
-from estate.secrets.source import placeholders
+from estate.secrets.placeholders import ACCESS, placeholders
 
 _MARK = ".estate-render"
 
 
+def _tasks(host: Host, stack: Stack | None) -> dict[str, Desired]:
+    return tasks_of(host, stack, placeholders(stack) if stack else {}, ACCESS)
+
+
 def rendered_tasks(estate: Estate, hosts: Mapping[str, Host]) -> dict[str, dict[str, Desired]]:
     """Every task of every host, with placeholder secrets."""
-    return {
-        name: tasks_of(host, estate.stacks.get(name), placeholders(stack) if (stack := estate.stacks.get(name)) else {})
-        for name, host in hosts.items()
-    }
+    return {name: _tasks(host, estate.stacks.get(name)) for name, host in hosts.items()}
 
 
 def manifest(tasks: Mapping[str, Desired]) -> str:

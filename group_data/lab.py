@@ -2,6 +2,7 @@
 
 from lab.inventory import public_key
 from lab.paths import lab_paths
+from lab.secrets import recipient
 
 ssh_user = "mitch"
 ssh_key = str(lab_paths().key)
@@ -9,6 +10,9 @@ ssh_known_hosts_file = str(lab_paths().known_hosts)
 ssh_strict_host_key_checking = "yes"
 
 admin_keys = [public_key()]
+
+age_recipients = [recipient(lab_paths())]
+age_identity = str(lab_paths().age_identity)
 
 # Every lab host is a plain Debian, whatever it stands for.
 system = "debian"

@@ -44,4 +44,11 @@ headscale = {
     "preauth_keys": [{"user": "prodgroup", "reusable": True, "expires": 2160}],
 }
 
+secret_store = {
+    "organization": "ProDG Studio",
+    "project": "prodg-mainframe-core",
+    "environment": "prod",
+    "admin_email": "mitch@prodg.studio",
+}
+
 docs = {"rebuild": False}

@@ -9,3 +9,7 @@ ssh_strict_host_key_checking = "yes"
 admin_keys = [
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGO6YLKVSPIKIcnZru1Sz8yXV34/HMzaSJlN/v5Y+GMK replace-me@estate",
 ]
+
+# Put your own age (`estate secrets keygen`) or ssh-ed25519 public keys here: each of them opens the sealed
+# copy of the secrets. Nobody has the private half of this one.
+age_recipients = ["age16tfuua6zqv8cxrt59gdpt3wrkwucdzap8jgvz2wqckwq7u7w4y4q2jd042"]

@@ -53,6 +53,16 @@ class LabPaths:
         return self.root / "ca" / "registry.key"
 
     @property
+    def age_identity(self) -> Path:
+        """The key that opens the lab's sealed secrets."""
+        return self.root / "age.txt"
+
+    @property
+    def external_secrets(self) -> Path:
+        """Made-up values for the secrets that only their issuer can give."""
+        return self.root / "external.env"
+
+    @property
     def engine_pid(self) -> Path:
         """Written when the lab started the engine: its process id."""
         return self.root / "engine" / "dockerd.pid"

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from lab import ca, containers, engine, keys, limits, machines, rootfs, services, system
+from lab import ca, containers, engine, keys, limits, machines, rootfs, secrets, services, system
 from lab.docker import LABEL, Docker, find_docker
 from lab.errors import LabError
 from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
@@ -79,7 +79,8 @@ def _keys(lab: Lab) -> None:
     with lab.progress.step("Keys and certificates") as step:
         key = keys.ensure_key(lab.paths)
         authority = ca.ensure(lab.paths)
-        step.done(f"key {key}; certificates {authority}")
+        sealing = secrets.ensure(lab.paths)
+        step.done(f"key {key}; certificates {authority}; age key and issuers' secrets {sealing}")
 
 
 def _servers(lab: Lab, docker: Docker, image: str) -> None:

@@ -13,5 +13,7 @@ from estate.operations.converge import converge
 def docker_stack(stack: Stack, desired: Desired) -> None:
     """Sync the project, bring its containers up, and reload those whose configuration is not the running one."""
     query = converge(desired, stack.settings.project, handlers=False)
+    live, later = stack_operations.handlers(stack, desired, query)
+    system.handlers(name="Change credentials of running services", desired=desired, query=query, only=live)
     stack_operations.up(name="Bring up the services", stack=stack, desired=desired, query=query)
-    system.handlers(name="Reload changed configuration", desired=desired, query=query)
+    system.handlers(name="Reload changed configuration", desired=desired, query=query, only=later)

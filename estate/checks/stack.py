@@ -24,6 +24,7 @@ def check(host: MainframeHost, stack: Stack, where: str) -> list[Fault]:
         *_secrets(stack, where),
         *_networks(host, where),
         *_headscale(host, stack, where),
+        *_secret_store(host, stack, where),
     ]
 
 
@@ -115,6 +116,16 @@ def _secrets(stack: Stack, where: str) -> Iterator[Fault]:
                     fault,
                     "declare it: consumers are derived from this",
                 )
+        files = {item.secret: item for item in service.secret_files}
+        where_ = f"{where}/services/{service.name}"
+        for name in sorted(set(files) - declared):
+            yield Fault(f"{where_}/secret_files", f"{name} is not declared", "declare it among the secrets")
+        for credential in service.credentials:
+            if credential.secret not in declared:
+                yield Fault(f"{where_}/credentials", f"{credential.secret} is not declared", "declare it")
+            elif credential.change and getattr(files.get(credential.secret), "text", "") != "{value}":
+                remedy = "take the secret as a file: `change` reads it from there"
+                yield Fault(f"{where_}/credentials", f"{credential.secret} is no file of its own", remedy)
     for name in stack.secrets():
         specs = {spec.model_dump_json() for s in stack.services for spec in s.secrets if spec.name == name}
         if len(specs) > 1:
@@ -128,6 +139,11 @@ def _networks(host: MainframeHost, where: str) -> Iterator[Fault]:
         yield Fault(f"{where}/stack/subnet", f"{subnet} overlaps docker/address_pool {pool}", "choose another subnet")
     if subnet.prefixlen > 28:
         yield Fault(f"{where}/stack/subnet", f"{subnet} has too few addresses", "use /24")
+
+
+def _secret_store(host: MainframeHost, stack: Stack, where: str) -> Iterator[Fault]:
+    if "infisical" in stack and host.secret_store is None:
+        yield Fault(f"{where}/secret_store", "missing", "infisical is among the services: say what it is to hold")
 
 
 def _headscale(host: MainframeHost, stack: Stack, where: str) -> Iterator[Fault]:

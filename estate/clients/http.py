@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from estate.clients.errors import ApiError, BadAnswer, RateLimited, ServerFault, Unreachable
+from estate.clients.errors import ApiError, BadAnswerError, RateLimitedError, ServerFaultError, UnreachableError
 from estate.secrets.redact import redact
 
 Json = dict[str, Any]
@@ -127,10 +127,10 @@ class Session:
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
             fault = "its certificate cannot be trusted" if untrusted else "no connection"
-            raise Unreachable(where, f"{fault} ({self.endpoint.url})", transient=not untrusted) from None
+            raise UnreachableError(where, f"{fault} ({self.endpoint.url})", transient=not untrusted) from None
         except httpx.HTTPError as error:
             fault = f"no answer ({self.endpoint.url}, {type(error).__name__})"
-            raise Unreachable(where, fault, transient=repeatable) from None
+            raise UnreachableError(where, fault, transient=repeatable) from None
         return self._checked(answer, where, repeatable)
 
     def _checked(self, answer: httpx.Response, where: str, repeatable: bool) -> Json:
@@ -141,13 +141,13 @@ class Session:
             document = None
         if status == 429:
             wait = float(answer.headers.get("retry-after") or 0)
-            raise RateLimited(where, "too many requests (429)", retry_after=wait, transient=True)
+            raise RateLimitedError(where, "too many requests (429)", retry_after=wait, transient=True)
         if status >= 500:
-            raise ServerFault(where, f"server fault ({status})", transient=repeatable)
+            raise ServerFaultError(where, f"server fault ({status})", transient=repeatable)
         if status >= 400:
             raise self.translate(where, status, document if isinstance(document, dict) else {})
         if status >= 300 or not isinstance(document, dict):
-            raise BadAnswer(where, f"the answer is not a JSON object (status {status})")
+            raise BadAnswerError(where, f"the answer is not a JSON object (status {status})")
         return document
 
 

@@ -17,7 +17,15 @@ from typing import Any
 
 import httpx
 
-from estate.clients.errors import ApiError, BadAnswer, Forbidden, NotFound, Rejected, TokenExpired, Unauthorised
+from estate.clients.errors import (
+    ApiError,
+    BadAnswerError,
+    ForbiddenError,
+    NotFoundError,
+    RejectedError,
+    TokenExpiredError,
+    UnauthorisedError,
+)
 from estate.clients.http import Endpoint, Json, Policy, Session, message_of
 from estate.secrets.redact import redact
 
@@ -50,11 +58,11 @@ def translate(where: str, status: int, body: Json) -> ApiError:
     message, kind = message_of(body), str(body.get("error", ""))
     shown = f"{message or kind or 'no message'} ({status})"
     if status == 401:
-        return Unauthorised(where, shown)
+        return UnauthorisedError(where, shown)
     if status == 403:
         expired = kind == "TokenError" or "expired" in message.lower()
-        return TokenExpired(where, shown) if expired else Forbidden(where, shown)
-    return NotFound(where, shown) if status == 404 else Rejected(where, shown)
+        return TokenExpiredError(where, shown) if expired else ForbiddenError(where, shown)
+    return NotFoundError(where, shown) if status == 404 else RejectedError(where, shown)
 
 
 def trimmed(value: str) -> str:
@@ -62,7 +70,7 @@ def trimmed(value: str) -> str:
     return value.strip() + ("\n" if value.endswith("\n") else "")
 
 
-def _is_missing_route(error: NotFound) -> bool:
+def _is_missing_route(error: NotFoundError) -> bool:
     return error.text.startswith("Route ")
 
 
@@ -112,7 +120,7 @@ class Infisical:
         answer = self.call("POST", "/api/v1/auth/universal-auth/login", where="infisical/login", body=body)
         token = answer.get("accessToken")
         if not isinstance(token, str) or not token:
-            raise BadAnswer("infisical/login", "the answer holds no access token")
+            raise BadAnswerError("infisical/login", "the answer holds no access token")
         self.token = token
         return int(answer.get("expiresIn") or 0)
 
@@ -134,7 +142,7 @@ class Infisical:
     def secrets(self, scope: Scope) -> dict[str, str]:
         """Every value of a folder by name: its imports, the later above the earlier, and its own above all.
 
-        Raises BadAnswer when values are hidden, or are of another folder than was asked for.
+        Raises BadAnswerError when values are hidden, or are of another folder than was asked for.
         """
         answer = self._list(scope)
         values: dict[str, str] = {}
@@ -143,14 +151,14 @@ class Infisical:
         return values | self._values(scope, answer.get("secrets"), own=True)
 
     def upsert(self, scope: Scope, values: Mapping[str, str]) -> None:
-        """Make these values exist and no other change; raises Forbidden when an approval policy holds them back."""
+        """Make these values exist, others are left alone. Raises ForbiddenError when they wait for an approval."""
         if not values:
             return
         redact.learn(values.values())
         secrets = [{"secretKey": name, "secretValue": value} for name, value in sorted(values.items())]
         answer = self._write("PATCH", scope, {"mode": "upsert", "secrets": secrets})
         if "approval" in answer or "secrets" not in answer:
-            raise Forbidden(str(scope), "the change waits for an approval", "approve it in Infisical, then go on")
+            raise ForbiddenError(str(scope), "the change waits for an approval", "approve it in Infisical, then go on")
 
     def delete(self, scope: Scope, names: Iterable[str]) -> None:
         """Remove secrets; one that is not there is no fault."""
@@ -158,7 +166,7 @@ class Infisical:
             body = {"projectId": scope.project, "environment": scope.environment, "secretPath": scope.path}
             try:
                 self.call("DELETE", f"/api/v4/secrets/{name}", where=f"{scope}/{name}", body=body)
-            except NotFound as error:
+            except NotFoundError as error:
                 if _is_missing_route(error):
                     body["workspaceId"] = body.pop("projectId")
                     self.call("DELETE", f"/api/v3/secrets/raw/{name}", where=f"{scope}/{name}", body=body)
@@ -174,7 +182,7 @@ class Infisical:
         }
         try:
             return self.call("GET", "/api/v4/secrets", where=str(scope), params={"projectId": scope.project, **params})
-        except NotFound as error:
+        except NotFoundError as error:
             if not _is_missing_route(error):
                 raise
         older = {"workspaceId": scope.project, **params}
@@ -185,7 +193,7 @@ class Infisical:
         try:
             full = {"projectId": scope.project, **where, **body}
             return self.call(method, "/api/v4/secrets/batch", where=str(scope), body=full)
-        except NotFound as error:
+        except NotFoundError as error:
             if not _is_missing_route(error):
                 raise
         older = {"workspaceId": scope.project, **where, **body}
@@ -193,17 +201,17 @@ class Infisical:
 
     def _values(self, scope: Scope, rows: Any, *, own: bool) -> dict[str, str]:
         if not isinstance(rows, list):
-            raise BadAnswer(str(scope), "the answer holds no list of secrets")
+            raise BadAnswerError(str(scope), "the answer holds no list of secrets")
         values = {}
         for row in rows:
             if not isinstance(row, dict) or not isinstance(row.get("secretKey"), str):
-                raise BadAnswer(str(scope), "the answer holds something that is not a secret")
+                raise BadAnswerError(str(scope), "the answer holds something that is not a secret")
             if row.get("type", "shared") != "shared":
                 continue
             name, value = row["secretKey"], row.get("secretValue")
             if row.get("secretValueHidden") or not isinstance(value, str):
                 remedy = "let the identity read values"
-                raise BadAnswer(f"{scope}/{name}", "the server hides the value", remedy)
+                raise BadAnswerError(f"{scope}/{name}", "the server hides the value", remedy)
             if own:
                 self._same_scope(scope, row)
             values[name] = value
@@ -216,4 +224,4 @@ class Infisical:
         environment, path = row.get("environment", scope.environment), row.get("secretPath", scope.path)
         if (environment, path) != (scope.environment, scope.path):
             remedy = "use a token of this environment and path"
-            raise BadAnswer(str(scope), f"the server answered with {environment}:{path} instead", remedy)
+            raise BadAnswerError(str(scope), f"the server answered with {environment}:{path} instead", remedy)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from estate.clients.errors import BadAnswer, NotFound, Rejected
+from estate.clients.errors import BadAnswerError, NotFoundError, RejectedError
 from estate.clients.http import Json
 from estate.clients.infisical import Infisical
 
@@ -31,7 +31,7 @@ def _member(answer: Json, *keys: str, where: str) -> str:
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     if not isinstance(found, str) or not found:
-        raise BadAnswer(where, f"the answer holds no {'.'.join(keys)}")
+        raise BadAnswerError(where, f"the answer holds no {'.'.join(keys)}")
     return found
 
 
@@ -47,7 +47,7 @@ class Admin:
         body = {"email": email, "password": password, "organization": organization}
         try:
             answer = self.infisical.call("POST", "/api/v1/admin/bootstrap", where=where, body=body)
-        except Rejected as error:
+        except RejectedError as error:
             if "already" in error.text:
                 return None
             raise
@@ -119,7 +119,7 @@ class Admin:
         path, where = f"/api/v1/auth/universal-auth/identities/{identity}", "infisical/universal-auth"
         try:
             answer = self.infisical.call("GET", path, where=where)
-        except (NotFound, Rejected):
+        except (NotFoundError, RejectedError):
             anywhere = [{"ipAddress": "0.0.0.0/0"}, {"ipAddress": "::/0"}]
             body = {
                 **{"accessTokenTTL": token_ttl, "accessTokenMaxTTL": token_ttl, "accessTokenNumUsesLimit": 0},
@@ -152,7 +152,7 @@ class Admin:
         path = f"/api/v1/auth/universal-auth/identities/{identity}/client-secrets/{secret_id}/revoke"
         try:
             self.infisical.call("POST", path, where="infisical/client-secrets")
-        except NotFound:
+        except NotFoundError:
             return
 
     def membership(self, project: str, identity: str, role: str) -> None:
@@ -160,5 +160,5 @@ class Admin:
         path, where = f"/api/v1/projects/{project}/identity-memberships/{identity}", "infisical/memberships"
         try:
             self.infisical.call("GET", path, where=where)
-        except NotFound:
+        except NotFoundError:
             self.infisical.call("POST", path, where=where, body={"role": role})

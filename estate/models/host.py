@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from estate.models.base import AbsolutePath, Cidr, Frozen, HostName, Name, Port, Size
+from estate.models.secret_store import SecretStore
 
 _KEY = r"^(ssh-ed25519|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]+={0,2}( [^\n]*)?$"
 
@@ -45,6 +46,10 @@ class Host(Frozen):
     users: tuple[User, ...]
     admin_keys: tuple[str, ...] = Field(min_length=1)
     """Public ed25519 keys that the admins log in with."""
+    age_recipients: tuple[str, ...] = ()
+    """Public keys (age, or ssh-ed25519) of those who may open the sealed copy of the secrets."""
+    age_identity: str = "~/.config/estate/age.txt"
+    """The private key that opens it on this machine."""
     resources: Resources
     system: Literal["debian", "nixos"] = "debian"
     """Debian and what derives from it, or NixOS, whose base is its own configuration."""
@@ -143,6 +148,8 @@ class MainframeHost(Host):
     tls: Tls
     headscale: HeadscaleSettings | None = None
     docs: DocsSettings = DocsSettings()
+    secret_store: SecretStore | None = None
+    """Where the secrets are kept; None (only without the infisical service): in the sealed file alone."""
 
 
 class ProxmoxHost(Host):

@@ -1,8 +1,10 @@
 """Secrets as declarations: their name and kind, never a value."""
 
+import re
 from enum import StrEnum
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from estate.models.base import Frozen, SecretName
 
@@ -24,6 +26,11 @@ class SecretSpec(Frozen):
 
     + length: characters of a password, bytes of a hex or base64 key
     + default: the value of a username that need not be random
+    + pattern: a regular expression that a value must match as a whole
+    + fixed: why it cannot be rotated
+    + bootstrap: Infisical itself starts with it, so the sealed file decides what it is
+    + rotate_days: the age in days from which the audit asks for a rotation; 0: never
+    + issuer: who can be asked when it expires
     """
 
     name: SecretName
@@ -31,6 +38,20 @@ class SecretSpec(Frozen):
     purpose: str
     length: int = Field(default=40, ge=1, le=4096)
     default: str = ""
+    pattern: str = ""
+    fixed: str = ""
+    bootstrap: bool = False
+    rotate_days: int = Field(default=0, ge=0)
+    issuer: Literal["", "cloudflare"] = ""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return value
 
     @property
     def generated(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from estate.models.base import AbsolutePath, Frozen, HostName, Name, Port, Size, UserId
+from estate.models.base import AbsolutePath, Frozen, HostName, Name, Port, SecretName, Size, UserId
 from estate.models.image import Image
 from estate.models.secret import SecretSpec
 
@@ -103,6 +103,32 @@ class Config(Frozen):
     """What makes the running service read its configuration again; empty: it is recreated."""
 
 
+class SecretFile(Frozen):
+    """A secret that the container reads from /run/secrets/`path`: mode 0400, owned by the service's user.
+
+    + text: what the file holds; `{value}` is the secret
+    """
+
+    secret: SecretName
+    path: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    text: str = "{value}"
+
+
+class Credential(Frozen):
+    """How a service takes a new value of a secret, and how to tell whether a value is the one in force.
+
+    Both are lines of shell, run in the container with the value on standard input: it is never an argument.
+
+    + prove: succeeds with the value in force and fails with any other
+    + change: gives the service's own data the value (a database role's password, say); empty: the
+      service takes it from its environment or file whenever it starts
+    """
+
+    secret: SecretName
+    prove: str
+    change: str = ""
+
+
 class Published(Frozen):
     """A port that answers on the host's public address."""
 
@@ -149,6 +175,10 @@ class Service(Frozen):
     """Values may name secrets as ${NAME} (Compose fills them in on the host) and, like `command` and
     `health`, @gateway@ and @domain@ of the stack."""
     secrets: tuple[SecretSpec, ...] = ()
+    secret_files: tuple[SecretFile, ...] = ()
+    """Secrets that it takes as files instead of in its environment."""
+    credentials: tuple[Credential, ...] = ()
+    """The secrets that this service is the one to check."""
     data: tuple[DataDir, ...] = ()
     config: Config | None = None
     mounts: tuple[Mount, ...] = ()

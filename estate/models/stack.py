@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 from estate.models.base import Frozen
 from estate.models.host import StackSettings
 from estate.models.secret import SecretSpec
-from estate.models.service import Route, Service
+from estate.models.service import Credential, Route, Service
 
 
 class Stack(Frozen):
@@ -59,6 +59,22 @@ class Stack(Frozen):
     def address(self, service: Service) -> str:
         """Where containers reach the service: its name, or the host's gateway address."""
         return self.gateway if service.host_network else service.name
+
+    @property
+    def secrets_dir(self) -> str:
+        """Where the secrets lie that services take as files, a directory a service."""
+        return f"{self.settings.root}/secrets"
+
+    @property
+    def scripts_dir(self) -> str:
+        """Where the scripts lie that the operator runs on the host."""
+        return f"{self.settings.root}/scripts"
+
+    def credentials(self) -> Iterator[tuple[Service, Credential]]:
+        """Every declared way to check a secret, with the service that does."""
+        for service in self.containers:
+            for credential in service.credentials:
+                yield service, credential
 
     def secrets(self) -> dict[str, SecretSpec]:
         """Every secret that some service declares, by name."""

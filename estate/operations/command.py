@@ -1,5 +1,6 @@
 """Remote commands whose output is masked before anyone sees it, and which end in time."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pyinfra.api.command import QuoteString, StringCommand
@@ -8,6 +9,7 @@ from pyinfra.api.state import State
 from pyinfra.api.util import print_host_combined_output
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
+from estate.models.faults import EstateFaults
 from estate.secrets.redact import redact
 
 
@@ -26,12 +28,52 @@ class MaskedCommand(StringCommand):
         return status, masked
 
 
-def script(text: str, *, timeout: int, stdin: str = "") -> MaskedCommand:
+class DeferredCommand(MaskedCommand):
+    """A command whose standard input is made when it is its turn, from what earlier commands found out."""
+
+    def __init__(self, *bits: Any, stdin: Callable[[], str], **arguments: Any) -> None:
+        super().__init__(*bits, **arguments)
+        self._make_stdin = stdin
+
+    def execute(self, state: State, host: Host, connector_arguments: Any) -> tuple[bool, CommandOutput]:
+        """Make the input and run it on the host."""
+        self.connector_arguments["_stdin"] = self._make_stdin()
+        return super().execute(state, host, connector_arguments)
+
+
+class ControllerCommand(MaskedCommand):
+    """Work that the controller does in the course of a host's operations."""
+
+    def __init__(self, title: str, work: Callable[[], None]) -> None:
+        super().__init__(f"({title})")
+        self._work = work
+
+    def execute(self, state: State, host: Host, connector_arguments: Any) -> tuple[bool, CommandOutput]:
+        """Do it; faults are shown as the output of a command would be."""
+        try:
+            self._work()
+        except EstateFaults as faults:
+            lines = [OutputLine("stderr", redact(line)) for line in str(faults).splitlines()]
+            output = CommandOutput(lines)
+            if state.print_output:
+                print_host_combined_output(host, output)
+            return False, output
+        return True, CommandOutput([])
+
+
+def controller(title: str, work: Callable[[], None]) -> ControllerCommand:
+    """A function of the controller's as a command; it says what is wrong by raising EstateFaults."""
+    return ControllerCommand(title, work)
+
+
+def script(text: str, *, timeout: int, stdin: str | Callable[[], str] = "") -> MaskedCommand:
     """A shell script as one remote command.
 
     + timeout: seconds after which the command counts as failed
-    + stdin: what it reads; the only way by which secrets travel
+    + stdin: what it reads, or what makes that in time; the only way by which secrets travel
     """
+    if callable(stdin):
+        return DeferredCommand("sh", "-c", QuoteString(text), stdin=stdin, _timeout=timeout)
     arguments: dict[str, Any] = {"_timeout": timeout}
     if stdin:
         arguments["_stdin"] = stdin

@@ -31,7 +31,8 @@ _MAX_DIFF = 256 * 1024
 
 
 @cache
-def _apply_script() -> str:
+def apply_script() -> str:
+    """The script that a payload is fed to."""
     return (Path(__file__).parent / "tree_apply.sh").read_text()
 
 
@@ -106,4 +107,4 @@ def sync(desired: Desired, query: StateQuery) -> Generator[StringCommand, None, 
         return
     contents = _old_contents(host, plan, state) if host.state.config.DIFF else {}
     announce(host, desired.task, file_changes(plan, state, contents, redact, STATE_DIR))
-    yield script(_apply_script(), timeout=TIMEOUT, stdin=payload(plan, outdated_stamps(desired, plan)))
+    yield script(apply_script(), timeout=TIMEOUT, stdin=payload(plan, outdated_stamps(desired, plan)))

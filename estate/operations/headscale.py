@@ -44,6 +44,11 @@ ls "$KEYS" 2>/dev/null || :
 """
 
 
+def read_script(service: Service) -> str:
+    """The script that lists users, keys, and which keys lie on the host."""
+    return _head(service) + READ
+
+
 def parse(lines: list[str]) -> HeadscaleState:
     """The state from what the script printed."""
     if not lines or lines[0] != "reachable":
@@ -57,7 +62,7 @@ def _recall(target: Host, service: Service) -> HeadscaleState:
     """Read once a run; but an API that was not up yet while preparing is asked again."""
     known = _known.get(target.name)
     if known is None or not known.reachable:
-        known = _known[target.name] = parse(read(target, _head(service) + READ))
+        known = _known[target.name] = parse(read(target, read_script(service)))
     return known
 
 

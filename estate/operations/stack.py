@@ -15,7 +15,7 @@ from estate.models.stack import Stack
 from estate.operations.announce import announce
 from estate.operations.command import script
 from estate.plan.change import Change
-from estate.plan.containers import containers, drifted_files, wanted_inputs
+from estate.plan.containers import containers, drifted_files, live_credentials, wanted_inputs
 from estate.plan.files import plan_files
 
 _UNSEEN = ("is unhealthy", "was changed on the host")
@@ -43,6 +43,12 @@ def up_script(stack: Stack, changes: list[Change], names: dict[str, str]) -> str
     }
     head = "\n".join(f"{name}={shlex.quote(value)}" for name, value in words.items())
     return f"{head}\n{_up_script()}"
+
+
+def handlers(stack: Stack, desired: Desired, query: StateQuery) -> tuple[frozenset[str], frozenset[str]]:
+    """The task's handlers: those that come before the containers, and those that come after."""
+    live = live_credentials(stack, recall(host, query).containers)
+    return live, frozenset(handler.name for handler in desired.handlers) - live
 
 
 @operation()

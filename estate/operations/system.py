@@ -1,7 +1,7 @@
 """Packages, accounts, kernel settings, units, and handlers that apply configuration."""
 
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 
 from pyinfra import host
 from pyinfra.api.command import StringCommand
@@ -12,6 +12,7 @@ from estate.models.desired import STATE_DIR, Account, Desired
 from estate.operations.announce import announce
 from estate.operations.command import script
 from estate.plan import system as plan
+from estate.plan.change import Change
 
 _PATH = "export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -84,14 +85,20 @@ def sysctl(desired: Desired, query: StateQuery) -> Generator[StringCommand, None
 
 
 @operation()
-def handlers(desired: Desired, query: StateQuery) -> Generator[StringCommand, None, None]:
-    """Apply configuration that is not the running one; stamp it only when that succeeded."""
+def handlers(
+    desired: Desired, query: StateQuery, only: Collection[str] | None = None
+) -> Generator[StringCommand, None, None]:
+    """Apply configuration that is not the running one; stamp it only when that succeeded.
+
+    + only: leave handlers of other names to another call
+    """
     state = recall(host, query)
-    due = plan.due(desired, state)
+    reasons = plan.due(desired, state)
+    due = [name for name in reasons if only is None or name in only]
     if not due:
         host.noop(f"the configuration of {desired.task} is applied")
         return
-    announce(host, desired.task, plan.handlers(desired, state))
+    announce(host, desired.task, [Change("handler", name, "apply", (reasons[name],)) for name in due])
     for handler in (handler for handler in desired.handlers if handler.name in due):
         stamp = handler.stamp
         # A subshell under -e of its own: `set -e` does not see a failure on the left of `&&`

@@ -10,6 +10,7 @@ from estate.plan.change import Change
 from estate.plan.files import FilePlan
 from estate.plan.state import ContainerState
 from estate.render.compose import INPUTS_LABEL
+from estate.render.stack import credential_handler_name
 
 
 def wanted_inputs(compose: str) -> dict[str, dict[str, str]]:
@@ -35,12 +36,27 @@ def drifted_files(stack: Stack, plan: FilePlan) -> dict[str, str]:
     """By service: a file that is about to be written and that the service reads only when it starts."""
     found: dict[str, str] = {}
     for service in stack.containers:
+        roots = [f"{stack.secrets_dir}/{service.name}/"]
         if service.config and not service.config.reload:
-            root = f"{stack.compose_dir}/{service.name}/"
-            paths = [file.path for file in plan.write if file.path.startswith(root)]
-            if paths:
-                found[service.name] = paths[0]
+            roots.append(f"{stack.compose_dir}/{service.name}/")
+        paths = [file.path for file in plan.write if file.path.startswith(tuple(roots))]
+        if paths:
+            found[service.name] = paths[0]
     return found
+
+
+def live_credentials(stack: Stack, there: Mapping[str, ContainerState]) -> frozenset[str]:
+    """Names of the handlers that change a credential of a service which runs already.
+
+    They go before its consumers are recreated with the new value; those of a service that has yet to
+    start go afterwards.
+    """
+    running = {name for name, state in there.items() if state.status == "running"}
+    return frozenset(
+        credential_handler_name(stack, service)
+        for service, credential in stack.credentials()
+        if credential.change and service.name in running
+    )
 
 
 def containers(

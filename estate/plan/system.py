@@ -81,8 +81,3 @@ def due(desired: Desired, state: HostState) -> dict[str, str]:
     written = {file.path for file in plan_files(desired, state).write}
     reasons = {handler.name: _reason(handler, state, written) for handler in desired.handlers}
     return {name: reason for name, reason in reasons.items() if reason}
-
-
-def handlers(desired: Desired, state: HostState) -> list[Change]:
-    """Handlers to run, as changes."""
-    return [Change("handler", name, "apply", (reason,)) for name, reason in due(desired, state).items()]

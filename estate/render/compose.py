@@ -62,6 +62,9 @@ def _volumes(stack: Stack, service: Service) -> list[dict[str, Any]]:
     if service.config:
         source = f"{stack.compose_dir}/{service.name}"
         volumes.append({"type": "bind", "source": source, "target": service.config.target, "read_only": True})
+    if service.secret_files:
+        source = f"{stack.secrets_dir}/{service.name}"
+        volumes.append({"type": "bind", "source": source, "target": "/run/secrets", "read_only": True})
     for mount in service.mounts:
         volume = {
             "type": "bind",

@@ -9,11 +9,17 @@ from estate.render.base import base
 from estate.render.docker_engine import docker_engine, docker_repository
 from estate.render.docs_site import docs_site
 from estate.render.firewall import firewall
+from estate.render.infisical import HostAccess, infisical
 from estate.render.stack import stack_tree
 
 
-def tasks_of(host: Host, stack: Stack | None, secrets: Mapping[str, str]) -> dict[str, Desired]:
-    """The host's tasks by name, in the order of the deploy."""
+def tasks_of(
+    host: Host, stack: Stack | None, secrets: Mapping[str, str], access: HostAccess | None = None
+) -> dict[str, Desired]:
+    """The host's tasks by name, in the order of the deploy.
+
+    + access: what the host reads Infisical with; None while there is none
+    """
     if host.system == "nixos":
         return {}
     tasks = [base(host), *([firewall(host, stack)] if host.firewall else [])]
@@ -21,4 +27,6 @@ def tasks_of(host: Host, stack: Stack | None, secrets: Mapping[str, str]) -> dic
         repository = docker_repository(host)
         tasks += [repository] if repository else []
         tasks += [docker_engine(host), docs_site(host, stack), stack_tree(host, stack, secrets)]
+        if access and host.secret_store and "infisical" in stack:
+            tasks.append(infisical(stack, host.secret_store, access))
     return {task.task: task for task in tasks}

@@ -1,6 +1,7 @@
 """Jinja2 over templates/: strict about undefined names, the same bytes for the same input."""
 
 import json
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - configuration files, not HTML; pages ask for the |e filter
     )
+    environment.filters["sh"] = shlex.quote
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     return environment
 

@@ -2,7 +2,18 @@
 
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Metrics, NoBackup, Service
+from estate.models.service import (
+    Config,
+    ConfigFile,
+    Credential,
+    DataDir,
+    Health,
+    Limits,
+    Metrics,
+    NoBackup,
+    SecretFile,
+    Service,
+)
 
 ALERTMANAGER = Service(
     name="alertmanager",
@@ -16,16 +27,25 @@ ALERTMANAGER = Service(
     ),
     port=9093,
     secrets=(
-        SecretSpec(name="TELEGRAM_BOT_TOKEN", kind=SecretKind.EXTERNAL, purpose="bot that sends the alerts"),
-        SecretSpec(name="TELEGRAM_CHAT_ID", kind=SecretKind.INTEGER, purpose="chat that receives the alerts"),
+        SecretSpec(
+            name="TELEGRAM_BOT_TOKEN",
+            kind=SecretKind.EXTERNAL,
+            purpose="bot that sends the alerts",
+            pattern=r"[0-9]{6,}:[A-Za-z0-9_-]{30,}",
+        ),
+        SecretSpec(
+            name="TELEGRAM_CHAT_ID",
+            kind=SecretKind.INTEGER,
+            purpose="chat that receives the alerts",
+            fixed="it is the chat's number; give another one with `estate secrets set`",
+        ),
     ),
+    secret_files=(SecretFile(secret="TELEGRAM_BOT_TOKEN", path="telegram-token"),),  # noqa: S106 - a name
+    credentials=(Credential(secret="TELEGRAM_BOT_TOKEN", prove='[ "$(cat)" = "$(cat /run/secrets/telegram-token)" ]'),),  # noqa: S106 - a name
     data=(DataDir(path="alertmanager", target="/alertmanager"),),
     config=Config(
         target="/etc/alertmanager",
-        files=(
-            ConfigFile(path="alertmanager.yml", template="alertmanager.yml.j2", secret=True),
-            ConfigFile(path="telegram_token", template="telegram_token.j2", secret=True),
-        ),
+        files=(ConfigFile(path="alertmanager.yml", template="alertmanager.yml.j2", secret=True),),
         reload=("sh", "-c", "amtool check-config /etc/alertmanager/alertmanager.yml && kill -HUP 1"),
     ),
     limits=Limits(cpus=0.5, memory="128m", pids=64),

@@ -2,10 +2,20 @@
 
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Health, Limits, Metrics, NoBackup, Route, Service
+from estate.models.service import Credential, Health, Limits, Metrics, NoBackup, Route, Service
 from estate.services.postgres import POSTGRES as _POSTGRES
 from estate.services.redis import REDIS as _REDIS
 from estate.services.s3 import S3_SECRETS
+
+# An empty request is refused for its token (401) before it is refused for what it lacks (422)
+_PROVE = """
+import sys, urllib.error, urllib.request as u
+r = u.Request("http://127.0.0.1:8000/v1/research", b"{}", {"Authorization": "Bearer " + sys.stdin.read()})
+try:
+    u.urlopen(r, timeout=5)
+except urllib.error.HTTPError as e:
+    sys.exit(e.code in (401, 403) or e.code >= 500)
+"""
 
 HERMES_API = Service(
     name="hermes-api",
@@ -24,11 +34,26 @@ HERMES_API = Service(
         "TAVILY_API_KEY": "${TAVILY_API_KEY}",
     },
     secrets=(
-        SecretSpec(name="HERMES_API_TOKEN", kind=SecretKind.PASSWORD, purpose="bearer token of the agents", length=48),
-        SecretSpec(name="TAVILY_API_KEY", kind=SecretKind.EXTERNAL, purpose="web search for research agents"),
+        SecretSpec(
+            name="HERMES_API_TOKEN",
+            kind=SecretKind.PASSWORD,
+            purpose="bearer token of the agents",
+            length=48,
+            rotate_days=90,
+        ),
+        SecretSpec(
+            name="TAVILY_API_KEY",
+            kind=SecretKind.EXTERNAL,
+            purpose="web search for research agents",
+            pattern=r"tvly-[A-Za-z0-9_-]{16,}",
+        ),
         *_POSTGRES.secrets,
         *_REDIS.secrets,
         *S3_SECRETS,
+    ),
+    credentials=(
+        Credential(secret="HERMES_API_TOKEN", prove=f"python3 -c '{_PROVE}'"),  # noqa: S106 - a name
+        Credential(secret="TAVILY_API_KEY", prove='[ "$(cat)" = "$TAVILY_API_KEY" ]'),  # noqa: S106 - a name
     ),
     tmpfs=("/tmp",),  # noqa: S108 - in the container
     limits=Limits(cpus=2.0, memory="512m", pids=256),

@@ -2,7 +2,9 @@
 
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Health, Limits, NoBackup, Route, Service
+from estate.models.service import Credential, Health, Limits, NoBackup, Route, Service
+from estate.services.infisical_db import INFISICAL_DB_PASSWORD
+from estate.services.infisical_redis import INFISICAL_REDIS_PASSWORD
 
 INFISICAL = Service(
     name="infisical",
@@ -27,11 +29,20 @@ INFISICAL = Service(
             kind=SecretKind.HEX,
             purpose="encrypts every stored secret; without it nothing can be read",
             length=16,
+            fixed="Infisical cannot re-encrypt its database; `estate secrets reset --all` starts with a new key",
+            bootstrap=True,
         ),
-        SecretSpec(name="INFISICAL_AUTH_SECRET", kind=SecretKind.BASE64, purpose="signs sessions", length=32),
-        SecretSpec(name="INFISICAL_DB_PASSWORD", kind=SecretKind.PASSWORD, purpose="password of Infisical's database"),
-        SecretSpec(name="INFISICAL_REDIS_PASSWORD", kind=SecretKind.PASSWORD, purpose="password of Infisical's Redis"),
+        SecretSpec(
+            name="INFISICAL_AUTH_SECRET",
+            kind=SecretKind.BASE64,
+            purpose="signs sessions and access tokens",
+            length=32,
+            bootstrap=True,
+        ),
+        INFISICAL_DB_PASSWORD,
+        INFISICAL_REDIS_PASSWORD,
     ),
+    credentials=(Credential(secret="INFISICAL_AUTH_SECRET", prove='[ "$(cat)" = "$AUTH_SECRET" ]'),),  # noqa: S106 - a name
     tmpfs=("/tmp",),  # noqa: S108 - in the container
     limits=Limits(cpus=2.0, memory="2g", pids=256),
     health=Health.curl(8082, "/api/status", start_period=120),

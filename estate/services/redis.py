@@ -2,9 +2,37 @@
 
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Backup, Config, ConfigFile, DataDir, Health, Limits, Service
+from estate.models.service import (
+    Backup,
+    Config,
+    ConfigFile,
+    Credential,
+    DataDir,
+    Health,
+    Limits,
+    SecretFile,
+    Service,
+)
 
-REDIS_HEALTH = Health.shell('REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli -e ping | grep -q PONG', start_period=30)
+PASSWORD_FILE = "/run/secrets/password"  # noqa: S105 - a path
+PING = 'REDISCLI_AUTH="$({})" redis-cli -e ping | grep -q PONG'
+REDIS_HEALTH = Health.shell(PING.format(f"cat {PASSWORD_FILE}"), start_period=30)
+REDIS_PASSWORD = SecretSpec(name="REDIS_PASSWORD", kind=SecretKind.PASSWORD, purpose="Redis password", rotate_days=180)
+
+
+def secret_files(password: SecretSpec) -> tuple[SecretFile, ...]:
+    """The password for clients in the container, and as the line that redis.conf includes."""
+    line = 'requirepass "{value}"\n'
+    return (
+        SecretFile(secret=password.name, path="password"),
+        SecretFile(secret=password.name, path="auth.conf", text=line),
+    )
+
+
+def credentials(password: SecretSpec) -> tuple[Credential, ...]:
+    """How to tell whether a password is the one in force; a new one is taken at start."""
+    return (Credential(secret=password.name, prove=PING.format("cat")),)
+
 
 REDIS = Service(
     name="redis",
@@ -13,13 +41,14 @@ REDIS = Service(
     user="1000:1000",
     command=("redis-server", "/usr/local/etc/redis/redis.conf"),
     port=6379,
-    environment={"REDIS_PASSWORD": "${REDIS_PASSWORD}"},
-    secrets=(SecretSpec(name="REDIS_PASSWORD", kind=SecretKind.PASSWORD, purpose="Redis password"),),
+    secrets=(REDIS_PASSWORD,),
+    secret_files=secret_files(REDIS_PASSWORD),
+    credentials=credentials(REDIS_PASSWORD),
     data=(DataDir(path="redis", target="/data"),),
     config=Config(
         target="/usr/local/etc/redis",
         templates="redis",
-        files=(ConfigFile(path="redis.conf", template="redis.conf.j2", secret=True),),
+        files=(ConfigFile(path="redis.conf", template="redis.conf.j2"),),
     ),
     limits=Limits(cpus=0.5, memory="256m", pids=64),
     health=REDIS_HEALTH,

@@ -2,12 +2,19 @@
 
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Backup, DataDir, Health, Limits, Metrics, Service
+from estate.models.service import Backup, Credential, DataDir, Health, Limits, Metrics, Service
 
 S3_SECRETS = (
-    SecretSpec(name="MINIO_ROOT_USER", kind=SecretKind.USERNAME, purpose="S3 access key id", default="prodg-s3"),
-    SecretSpec(name="MINIO_ROOT_PASSWORD", kind=SecretKind.PASSWORD, purpose="S3 secret key"),
+    SecretSpec(
+        name="MINIO_ROOT_USER",
+        kind=SecretKind.USERNAME,
+        purpose="S3 access key id",
+        default="prodg-s3",
+        fixed="it is a name; rotate MINIO_ROOT_PASSWORD",
+    ),
+    SecretSpec(name="MINIO_ROOT_PASSWORD", kind=SecretKind.PASSWORD, purpose="S3 secret key", rotate_days=180),
 )
+_PROVE = 'RCLONE_CONFIG_SELF_SECRET_ACCESS_KEY="$(cat)" rclone lsf --max-depth 1 --retries 1 self: >/dev/null'
 
 S3 = Service(
     name="s3",
@@ -26,6 +33,7 @@ S3 = Service(
         "RCLONE_CONFIG_SELF_SECRET_ACCESS_KEY": "${MINIO_ROOT_PASSWORD}",
     },
     secrets=S3_SECRETS,
+    credentials=(Credential(secret="MINIO_ROOT_PASSWORD", prove=_PROVE),),  # noqa: S106 - a name
     data=(DataDir(path="s3", target="/data"),),
     tmpfs=("/tmp",),  # noqa: S108 - in the container
     limits=Limits(cpus=1.0, memory="512m", pids=128),

@@ -2,7 +2,17 @@
 
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Backup, DataDir, Health, Limits, Route, Service
+from estate.models.service import Backup, Credential, DataDir, Health, Limits, Route, SecretFile, Service
+
+_ADMIN_TOKEN = SecretSpec(
+    name="VAULTWARDEN_ADMIN_TOKEN",
+    kind=SecretKind.ARGON2,
+    purpose="argon2 hash for /admin; the password behind it is VAULTWARDEN_ADMIN_TOKEN_PLAIN",
+    rotate_days=365,
+)
+
+# Of a hash, the value to prove is the password behind it
+_PROVE = "curl -fsS -o /dev/null --data-urlencode token@- http://127.0.0.1:8083/admin"
 
 VAULTWARDEN = Service(
     name="vaultwarden",
@@ -15,9 +25,11 @@ VAULTWARDEN = Service(
         "ROCKET_PORT": "8083",
         "DOMAIN": "https://vault.@domain@",
         "SIGNUPS_ALLOWED": "false",
-        "ADMIN_TOKEN": "${VAULTWARDEN_ADMIN_TOKEN}",
+        "ADMIN_TOKEN_FILE": "/run/secrets/admin-token",
     },
-    secrets=(SecretSpec(name="VAULTWARDEN_ADMIN_TOKEN", kind=SecretKind.ARGON2, purpose="argon2 hash for /admin"),),
+    secrets=(_ADMIN_TOKEN,),
+    secret_files=(SecretFile(secret=_ADMIN_TOKEN.name, path="admin-token"),),
+    credentials=(Credential(secret=_ADMIN_TOKEN.name, prove=_PROVE),),
     data=(DataDir(path="vaultwarden", target="/data", mode=0o700),),
     tmpfs=("/tmp",),  # noqa: S108 - in the container
     limits=Limits(cpus=1.0, memory="256m", pids=128),

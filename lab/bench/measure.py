@@ -12,6 +12,7 @@ from typing import Literal
 
 from estate.deployment import make_jobs
 from estate.inventory import Estate
+from estate.secrets.load import mode_of
 from lab.bench import ansible, cold
 from lab.bench.counted import totals
 from lab.bench.link import link
@@ -115,7 +116,7 @@ class Bench:
         return self._repeat(step, row, self.runs, once)
 
     def _cold(self, step: Step, row: Row) -> Row:
-        job = make_jobs(self.estate, [MAINFRAME])[MAINFRAME]
+        job = make_jobs(self.estate, [MAINFRAME], mode_of())[MAINFRAME]
         host = by_name(MAINFRAME)
         stack = job.stack
         if host is None or stack is None:
@@ -133,7 +134,7 @@ class Bench:
         step.note("installing ansible-core")
         program = ansible.ensure(self.paths)
         self._ensure_python()
-        jobs = make_jobs(self.estate, list(self.estate.hosts))
+        jobs = make_jobs(self.estate, list(self.estate.hosts), mode_of())
         book = playbook({name: job.tasks for name, job in jobs.items()}, self.estate.stacks)
         with ansible.written(self.paths, program, book, list(jobs)) as one:
             step.note("Ansible, counting")

@@ -51,6 +51,7 @@ STANDINS = (
         ("USER 472", "WORKDIR /usr/share/grafana", "EXPOSE 3000", 'ENTRYPOINT ["/run.sh"]'),
         (
             Dir("usr/share/grafana"),
+            File("usr/local/bin/grafana", PROGRAM.format(package="grafana"), 0o755),
             Dir("var/lib/grafana", 472, 0, 0o777),
             Dir("etc/grafana/provisioning/datasources"),
             Dir("etc/grafana/provisioning/dashboards"),

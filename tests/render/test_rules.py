@@ -165,11 +165,11 @@ def test_the_message_reads_well_on_a_phone(tmp_path: Path) -> None:
     assert len(text) < 4096, "Telegram's limit; cut text would be refused"
 
 
-def test_the_chat_is_an_integer_and_the_token_has_no_newline(tmp_path: Path) -> None:
+def test_the_chat_is_an_integer_and_the_token_a_file(tmp_path: Path) -> None:
     folder = write(STACKS["full"], "alertmanager", tmp_path)
     config = yaml.safe_load((folder / "alertmanager.yml").read_text())
     assert config["receivers"][0]["telegram_configs"][0]["chat_id"] == -1001234567890
-    assert (folder / "telegram_token").read_text() == "123456:lab-token"
+    assert config["receivers"][0]["telegram_configs"][0]["bot_token_file"] == "/run/secrets/telegram-token"
     assert "lab-token" not in (folder / "alertmanager.yml").read_text()
 
 

@@ -1,6 +1,7 @@
 """The estate's standards, asserted on the rendered compose file; and what removing a service leaves behind."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -8,8 +9,9 @@ from factories import mainframe, stack
 
 from estate.models.host import HeadscaleSettings
 from estate.plan.containers import wanted_inputs
+from estate.render.compose import secrets_in
 from estate.render.stack import stack_tree
-from estate.secrets.source import placeholders
+from estate.secrets.placeholders import placeholders
 
 HOST = mainframe(headscale=HeadscaleSettings(base_domain="tail.example.org", users=("a",)))
 
@@ -56,7 +58,27 @@ def test_no_secret_value_is_in_the_compose_file():
 
 
 def test_a_secret_that_is_missing_stops_compose_instead_of_becoming_empty():
-    assert SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+    assert SERVICES["infisical"]["environment"]["AUTH_SECRET"].startswith("${INFISICAL_AUTH_SECRET:?")
+
+
+def test_each_container_sees_only_the_secrets_that_it_declares():
+    whole = stack()
+    files = rendered(whole, **{name: f"poison-{name}" for name in whole.secrets() if name != "TELEGRAM_CHAT_ID"})
+    document = yaml.safe_load(compose(files))["services"]
+    for service in whole.containers:
+        declared = {spec.name for spec in service.secrets}
+        named = set(re.findall(r"\$\{([A-Z0-9_]+)", json.dumps(document[service.name].get("environment", {}))))
+        assert named <= declared, service.name
+        mounts = [v["source"] + "/" for v in document[service.name].get("volumes", [])]
+        seen = b"".join(f.content for path, f in files.items() if path.startswith(tuple(mounts)))
+        others = [name for name in whole.secrets() if name not in declared and f"poison-{name}".encode() in seen]
+        assert others == [], service.name
+
+
+def test_secrets_that_come_as_files_are_not_in_the_environment():
+    for service in stack().containers:
+        in_files = {item.secret for item in service.secret_files}
+        assert not in_files & set(secrets_in(service)), service.name
 
 
 def test_a_new_secret_changes_the_inputs_of_its_consumers_only():

@@ -8,7 +8,7 @@ from factories import mainframe, stack
 
 from estate.models.host import HeadscaleSettings
 from estate.render.host import tasks_of
-from estate.secrets.source import placeholders
+from estate.secrets.placeholders import placeholders
 from estate.verify.observation import parse, probe
 
 

@@ -14,7 +14,7 @@ from estate.models.host import Host
 from estate.models.service import Service
 from estate.models.stack import Stack
 from estate.render.host import tasks_of
-from estate.secrets.source import placeholders
+from estate.secrets.placeholders import ACCESS, placeholders
 from estate.verify.expected import health_path, is_database, is_queue
 from estate.verify.observation import Observation, parse, probe
 from estate.verify.outside import ask_login_methods
@@ -68,7 +68,7 @@ def _nodes(config) -> list[Node]:
         nodes = []
         for name, host in hosts.items():
             stack = estate.stacks.get(name)
-            tasks = tasks_of(host, stack, placeholders(stack) if stack else {})
+            tasks = tasks_of(host, stack, placeholders(stack) if stack else {}, ACCESS)
             if tasks:
                 nodes.append(Node(name, host, stack, tasks))
         config.estate_nodes = nodes

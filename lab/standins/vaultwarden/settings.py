@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.standins.common import secret_setting
+
 OVERRIDDEN = "[WARNING] The following environment variables are being overridden by the config.json file."
 
 
@@ -65,7 +67,8 @@ def read(environment: Mapping[str, str]) -> Settings:
     overridden = tuple(n for n in known if n in environment and n.lower() in stored)
 
     def setting(name: str, default: str = "") -> str:
-        return str(stored.get(name.lower(), environment.get(name, default)))
+        given = secret_setting(environment, name, "_FILE")
+        return str(stored.get(name.lower(), default if given is None else given))
 
     domain = setting("DOMAIN", "http://localhost")
     if not domain.startswith(("http://", "https://")):

@@ -1,0 +1,144 @@
+"""The deploy's secrets: read from Infisical, or from the sealed copy; complete and sound, or not at all."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from estate.clients.errors import ApiError
+from estate.clients.infisical import Infisical, Scope
+from estate.models.faults import EstateFaults, Fault
+from estate.secrets.audit import Finding, Severity, audit
+from estate.secrets.backend import Backend
+from estate.secrets.ledger import ledger_findings, service_token_expiry
+from estate.secrets.sealed import Access, Identity, Sealed
+
+MODE = "ESTATE_SECRETS"
+"""Environment variable: where this run's secrets come from."""
+
+
+class Mode(StrEnum):
+    """Where secrets are to come from."""
+
+    INFISICAL = "infisical"
+    SEALED = "sealed"
+
+
+class Origin(StrEnum):
+    """Where they did come from."""
+
+    INFISICAL = "infisical"
+    SEALED = "sealed"
+    BOOTSTRAP = "bootstrap"
+    """The sealed copy, because Infisical is yet to be set up."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The values by name, what the audit says of them, and the sealed copy if it could be opened."""
+
+    values: Mapping[str, str] = field(repr=False)
+    origin: Origin
+    findings: tuple[Finding, ...] = ()
+    sealed: Sealed | None = field(default=None, repr=False)
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """What does not stop a deploy."""
+        return [finding for finding in self.findings if finding.severity is Severity.WARN]
+
+
+def mode_of(word: str | None = None) -> Mode:
+    """The mode that was asked for; by default Infisical. Raises EstateFaults for an unknown word."""
+    word = word or os.environ.get(MODE) or Mode.INFISICAL
+    try:
+        return Mode(word)
+    except ValueError:
+        raise EstateFaults([Fault(f"--secrets {word}", "no such source", "write infisical or sealed")]) from None
+
+
+def login(infisical: Infisical, access: Access | None, who: Identity | None) -> str:
+    """Log in with the environment's credentials, or else with an identity of the sealed copy.
+
+    Returns the id of the project. Raises ApiError, or EstateFaults when there is nothing to log in with.
+    """
+    token, client = os.environ.get("INFISICAL_TOKEN"), os.environ.get("INFISICAL_CLIENT_ID")
+    project = os.environ.get("INFISICAL_PROJECT_ID") or (access.project if access else "")
+    if token:
+        infisical.token = token
+        project = project or (infisical.service_token().project if token.startswith("st.") else "")
+    elif client:
+        infisical.login(client, os.environ.get("INFISICAL_CLIENT_SECRET", ""))
+    elif who is not None:
+        infisical.login(who.client_id, who.secret.secret.get_secret_value())
+    else:
+        remedy = "set INFISICAL_TOKEN, or INFISICAL_CLIENT_ID and INFISICAL_CLIENT_SECRET, or bring the sealed copy"
+        raise EstateFaults([Fault("infisical/login", "no credentials", remedy)])
+    if not project:
+        raise EstateFaults([Fault("infisical/project", "unknown", "set INFISICAL_PROJECT_ID")])
+    return project
+
+
+def from_environment() -> bool:
+    """Whether the environment holds credentials for Infisical."""
+    return bool(os.environ.get("INFISICAL_TOKEN") or os.environ.get("INFISICAL_CLIENT_ID"))
+
+
+def _checked_values(scope: Scope, values: dict[str, str]) -> dict[str, str]:
+    if not values:
+        remedy = "`estate secrets push`, or correct environment and path in group_data (secret_store)"
+        raise EstateFaults([Fault(str(scope), "the folder holds no secrets", remedy)])
+    return values
+
+
+def read_infisical(backend: Backend, sealed: Sealed | None) -> dict[str, str]:
+    """Every value that Infisical has in the estate's folder. Raises EstateFaults for whatever goes wrong."""
+    access = sealed.access if sealed else None
+    try:
+        with backend.infisical() as infisical:
+            project = login(infisical, access, access.deploy if access else None)
+            scope = backend.scope(project)
+            return _checked_values(scope, infisical.secrets(scope))
+    except ApiError as error:
+        raise EstateFaults([error.fault]) from None
+
+
+def _with_own(backend: Backend, values: dict[str, str], sealed: Sealed | None) -> dict[str, str]:
+    """Infisical's own keys as the sealed copy has them. Raises EstateFaults where Infisical has other ones."""
+    if sealed is None:
+        return values
+    own = {name: value for name, value in sealed.values().items() if name in backend.own}
+    remedy = "the sealed copy decides these: `estate secrets push` brings Infisical's copy into line"
+    faults = [
+        Fault(f"secrets/{name}", "Infisical and the sealed copy have different values", remedy)
+        for name, value in sorted(own.items())
+        if values.get(name, value) != value
+    ]
+    if faults:
+        raise EstateFaults(faults)
+    return values | own
+
+
+def load(backend: Backend, mode: Mode) -> Loaded:
+    """This run's secrets, with the audit's findings; nothing is decided about them here.
+
+    Raises EstateFaults when they cannot be had from where they are to come from: there is no second best.
+    """
+    sealed = backend.file.open() if backend.file.exists or not from_environment() else None
+    ready = from_environment() or (sealed and sealed.access and sealed.access.complete)
+    if backend.store is None or mode is Mode.SEALED:
+        origin = Origin.SEALED
+    else:
+        origin = Origin.INFISICAL if ready else Origin.BOOTSTRAP
+    if origin is Origin.INFISICAL:
+        values = _with_own(backend, read_infisical(backend, sealed), sealed)
+    elif sealed is None:
+        raise EstateFaults([Fault(str(backend.file.path), "no sealed secrets", "bring the sealed copy here")])
+    else:
+        values = sealed.values()
+    now = datetime.now(UTC)
+    since = {name: entry.since for name, entry in sealed.secrets.items()} if sealed else {}
+    found = audit(backend.specs, backend.consumers, values, since=since, now=now)
+    found += ledger_findings(backend, sealed, now, service_token_expiry(backend, origin is Origin.INFISICAL))
+    return Loaded(values, origin, tuple(found), sealed)

@@ -1,0 +1,24 @@
+"""Values for `estate render`: of the right form, the same every time, and no secrets."""
+
+from estate.models.secret import SecretKind, SecretSpec
+from estate.models.stack import Stack
+from estate.render.infisical import HostAccess
+
+ACCESS = HostAccess(
+    "00000000-0000-0000-0000-000000000000",
+    {"INFISICAL_CLIENT_ID": "placeholder-client-id", "INFISICAL_CLIENT_SECRET": "placeholder-client-secret"},
+)
+"""Stands for what Infisical gives out when it is set up."""
+
+
+def placeholders(stack: Stack) -> dict[str, str]:
+    """A value for every secret of the stack."""
+    return {name: _placeholder(spec) for name, spec in sorted(stack.secrets().items())}
+
+
+def _placeholder(spec: SecretSpec) -> str:
+    if spec.kind is SecretKind.INTEGER:
+        return "-1001"
+    if spec.kind is SecretKind.USERNAME and spec.default:
+        return spec.default
+    return f"placeholder-{spec.name.lower().replace('_', '-')}"

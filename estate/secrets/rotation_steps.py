@@ -1,0 +1,98 @@
+"""The steps of a rotation against the real estate: Infisical, pyinfra, and the service's own container."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from estate.cli.plan import dry_run, read_changes
+from estate.clients.errors import ApiError
+from estate.inventory import Estate
+from estate.models.faults import EstateFaults, Fault
+from estate.models.service import Credential, Service
+from estate.operations.announce import CHANGES_FILE
+from estate.remote import run_as_root
+from estate.render.templates import ROOT
+from estate.secrets.backend import Backend
+from estate.secrets.load import MODE, Mode
+from estate.secrets.redact import redact
+from estate.secrets.sealed import Sealed
+
+_NO_CONTAINER = (125, 126, 127)
+"""docker exec's own exit codes: nothing was proven either way."""
+
+
+class EstateSteps:
+    """Steps of estate.secrets.rotate.Steps for one inventory."""
+
+    def __init__(self, estate: Estate, backend: Backend, sealed: Sealed) -> None:
+        self.estate, self.backend, self.sealed = estate, backend, sealed
+        self.recreated: list[str] = []
+        """Containers that the deploys recreated, in order."""
+
+    def _host(self, name: str) -> tuple[str, Service, Credential]:
+        for host, stack in self.estate.stacks.items():
+            for service, credential in stack.credentials():
+                if credential.secret == name:
+                    return host, service, credential
+        raise KeyError(name)
+
+    def pending(self) -> list[str]:
+        """What a dry run of the hosts with stacks would change."""
+        with TemporaryDirectory() as directory:
+            path = Path(directory) / "changes"
+            result = dry_run(self.estate.path, tuple(sorted(self.estate.stacks)), path)
+            changes = read_changes(path)
+        if result.returncode != 0:
+            raise EstateFaults([Fault("plan", redact(result.stderr.strip())[-2000:], "see `estate plan`")])
+        return [f"{change['action']} {change['kind']} {change['name']}" for change in changes]
+
+    def write(self, values: Mapping[str, str]) -> None:
+        """Write to Infisical as the operator."""
+        access = self.sealed.access
+        assert access is not None  # noqa: S101
+        assert access.operator is not None  # noqa: S101
+        try:
+            with self.backend.infisical() as infisical:
+                infisical.login(access.operator.client_id, access.operator.secret.secret.get_secret_value())
+                infisical.upsert(self.backend.scope(access.project), values)
+        except ApiError as error:
+            raise EstateFaults([error.fault]) from None
+
+    def deploy(self, *, sealed: bool = False) -> None:
+        """Run pyinfra over the hosts with stacks."""
+        pyinfra = Path(sys.executable).with_name("pyinfra")
+        limits = [word for name in sorted(self.estate.stacks) for word in ("--limit", name)]
+        argv = [str(pyinfra), str(self.estate.path), "deploy.py", "-y", *limits]
+        with TemporaryDirectory() as directory:
+            path = Path(directory) / "changes"
+            environment = os.environ | {CHANGES_FILE: str(path), "PYINFRA_PROGRESS": "off"}
+            if sealed:
+                environment[MODE] = Mode.SEALED.value
+            result = subprocess.run(
+                argv,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            changes = [change for change in read_changes(path) if change["phase"] == "run"]
+        self.recreated += [change["name"] for change in changes if change["kind"] == "container"]
+        if result.returncode != 0:
+            lines = redact(result.stderr.strip()).splitlines()[-40:]
+            raise EstateFaults([Fault("deploy", "failed:\n" + "\n".join(lines), "read it, mend it")])
+
+    def works(self, name: str, value: str) -> bool:
+        """Ask the service that the secret belongs to; the value goes through standard input."""
+        host, service, credential = self._host(name)
+        script = f"docker exec -i {service.name} sh -c {shlex.quote(credential.prove)}"
+        outcome = run_as_root(host, self.estate.ssh[host], script, stdin=value, timeout=60)
+        if outcome.code in _NO_CONTAINER:
+            words = outcome.stderr.strip()[-300:]
+            raise EstateFaults([Fault(f"{host}/{service.name}", f"cannot be asked: {words}", "see `docker ps` there")])
+        return outcome.code == 0

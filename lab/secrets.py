@@ -1,0 +1,44 @@
+"""What the lab's secrets need of the outside: a key for the sealed copy, and values that an issuer would give."""
+
+import re
+import secrets
+import string
+
+from estate.secrets.sealed import keygen, write_private
+from lab.paths import LabPaths
+
+PLACEHOLDER = "age16tfuua6zqv8cxrt59gdpt3wrkwucdzap8jgvz2wqckwq7u7w4y4q2jd042"
+"""Stands for the lab's recipient before the first `estate lab up`, so that rendering works without a lab."""
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def _text(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def external_values() -> dict[str, str]:
+    """New values in the form of the real ones; no service accepts them."""
+    return {
+        "TAVILY_API_KEY": f"tvly-lab-{_text(24)}",
+        "TELEGRAM_BOT_TOKEN": f"{1_000_000_000 + secrets.randbelow(10**9)}:{_text(35)}",
+        "TELEGRAM_CHAT_ID": "-1001",
+    }
+
+
+def ensure(paths: LabPaths) -> str:
+    """Make the key and the values unless they are there."""
+    there = paths.age_identity.exists() and paths.external_secrets.exists()
+    keygen(paths.age_identity)
+    if not paths.external_secrets.exists():
+        lines = (f"{name}={value}\n" for name, value in external_values().items())
+        write_private(paths.external_secrets, "".join(lines).encode())
+    return "already there" if there else "made"
+
+
+def recipient(paths: LabPaths) -> str:
+    """The public half of the lab's key, or the placeholder while there is none."""
+    if not paths.age_identity.exists():
+        return PLACEHOLDER
+    found = re.search(r"age1[0-9a-z]+", paths.age_identity.read_text())
+    return found[0] if found else PLACEHOLDER
