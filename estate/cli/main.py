@@ -18,6 +18,10 @@ app.command("docs")(docs.docs)
 Inventory = Annotated[Path, typer.Argument(help="An inventory file, such as inventories/prod.py.")]
 Limit = Annotated[list[str] | None, typer.Option("--limit", help="Only this host or group; may be repeated.")]
 
+SecretsFrom = Annotated[
+    str, typer.Option("--secrets", help="infisical; or sealed: from the break-glass copy, when Infisical is down.")
+]
+
 
 @app.command()
 def render(
@@ -56,13 +60,42 @@ def plan(
     inventory: Inventory,
     limit: Limit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    secrets_from: SecretsFrom = "",
 ) -> None:
     """Show what a deploy would change. Exit code 0: nothing, 2: changes are pending, 1: failed."""
     from estate.cli.plan import show
 
     with readable_faults():
-        code = show(inventory, tuple(limit or ()), as_json)
+        code = show(inventory, tuple(limit or ()), as_json, secrets_from)
     raise typer.Exit(code)
+
+
+@app.command()
+def deploy(
+    inventory: Inventory,
+    limit: Limit = None,
+    secrets_from: SecretsFrom = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing anything.")] = False,
+) -> None:
+    """Run pyinfra's deploy; with --secrets sealed from the break-glass copy."""
+    from estate.cli.deploy import run
+
+    with readable_faults():
+        code = run(inventory, tuple(limit or ()), secrets_from, yes)
+    raise typer.Exit(code)
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def ssh(
+    inventory: Inventory,
+    name: Annotated[str, typer.Argument(help="The host's name.")],
+    command: Annotated[list[str] | None, typer.Argument(help="A command to run there.")] = None,
+) -> None:
+    """Log in to a host as the deploy does, or run a command there."""
+    from estate.cli.deploy import log_in
+
+    with readable_faults():
+        log_in(inventory, name, command or [])
 
 
 def main() -> None:

@@ -14,14 +14,21 @@ from estate.cli.errors import CHANGES, FAILED, OK, err, out
 from estate.inventory import load
 from estate.operations.announce import CHANGES_FILE
 from estate.render.templates import ROOT
+from estate.secrets.load import MODE, mode_of
 
 
-def dry_run(inventory: Path, limit: tuple[str, ...], changes: Path) -> subprocess.CompletedProcess[str]:
-    """`pyinfra INVENTORY deploy.py --dry --diff`, its changes recorded as JSON lines."""
+def dry_run(
+    inventory: Path, limit: tuple[str, ...], changes: Path, secrets: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """`pyinfra INVENTORY deploy.py --dry --diff`, its changes recorded as JSON lines.
+
+    + secrets: where they come from; empty: as the environment says
+    """
     pyinfra = Path(sys.executable).with_name("pyinfra")
     argv = [str(pyinfra), str(inventory.resolve()), "deploy.py", "--dry", "--diff"]
     argv += [word for name in limit for word in ("--limit", name)]
     environment = os.environ | {CHANGES_FILE: str(changes), "PYINFRA_PROGRESS": "off"}
+    environment |= {MODE: secrets} if secrets else {}
     return subprocess.run(
         argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
@@ -48,15 +55,16 @@ def _print(changes: list[dict[str, Any]], hosts: list[str]) -> None:
     out.print(summary if changes else f"{len(hosts)} hosts: nothing to do")
 
 
-def show(inventory: Path, limit: tuple[str, ...], as_json: bool) -> int:
+def show(inventory: Path, limit: tuple[str, ...], as_json: bool, secrets: str = "") -> int:
     """Print the plan and return the exit code: 0 clean, 2 changes pending, 1 failed.
 
     Raises EstateFaults for a fault in the declarations or a limit that matches nothing.
     """
+    mode_of(secrets)
     hosts = sorted(load(inventory.resolve()).select(limit))
     with TemporaryDirectory() as directory:
         path = Path(directory) / "changes"
-        result = dry_run(inventory, limit, path)
+        result = dry_run(inventory, limit, path, secrets)
         changes = read_changes(path)
     if result.returncode != 0:
         err.print(result.stderr.strip(), markup=False)

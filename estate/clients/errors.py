@@ -46,13 +46,13 @@ class UnreachableError(ApiError):
 class UnauthorisedError(ApiError):
     """401."""
 
-    remedy = "wait for a lock to pass, then correct the client id and secret (docs/runbooks/rotate-the-deploy-token.md)"
+    remedy = "wait for a lock to pass, then correct the client id and secret (docs/runbooks/rotate-a-token.md)"
 
 
 class TokenExpiredError(ApiError):
     """403 because of the token itself."""
 
-    remedy = "replace the token (docs/runbooks/rotate-the-deploy-token.md)"
+    remedy = "replace the token (docs/runbooks/rotate-a-token.md)"
 
 
 class ForbiddenError(ApiError):

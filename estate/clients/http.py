@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay
 
 from estate.clients.errors import ApiError, BadAnswerError, RateLimitedError, ServerFaultError, UnreachableError
 from estate.secrets.redact import redact
@@ -32,11 +32,15 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Policy:
-    """Time limits and retries; times in seconds."""
+    """Time limits and retries; times in seconds.
+
+    + patience: no further attempt begins after this time, however many are left
+    """
 
     connect: float = 5
-    read: float = 15
+    read: float = 10
     attempts: int = 5
+    patience: float = 30
     first_wait: float = 0.5
     longest_wait: float = 20
 
@@ -112,7 +116,7 @@ class Session:
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, ApiError) and error.transient),
             wait=self.policy.wait,
-            stop=stop_after_attempt(self.policy.attempts),
+            stop=stop_after_attempt(self.policy.attempts) | stop_after_delay(self.policy.patience),
             sleep=self.sleep,
             reraise=True,
         )

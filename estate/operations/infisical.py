@@ -18,7 +18,7 @@ from estate.secrets.backend import Backend
 from estate.secrets.provision import provision
 from estate.secrets.sealed import Sealed
 
-PATIENCE = Policy(attempts=30, first_wait=1, longest_wait=3)
+PATIENCE = Policy(attempts=40, patience=120, first_wait=1, longest_wait=3)
 """Caddy may still be getting its certificate."""
 
 

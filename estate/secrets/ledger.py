@@ -36,7 +36,7 @@ def service_token_expiry(backend: Backend, asked: bool) -> list[Expiry]:
             expires = infisical.service_token().expires
     except ApiError:
         return []
-    remedy = "docs/runbooks/rotate-a-service-token.md"
+    remedy = "docs/runbooks/rotate-a-token.md"
     return [Expiry("INFISICAL_TOKEN", "service token", expires, None, remedy)] if expires else []
 
 

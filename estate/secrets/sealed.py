@@ -159,7 +159,7 @@ def recipients_of(keys: Iterable[str]) -> list[pyrage.x25519.Recipient | pyrage.
             found.append(kind.Recipient.from_str(key.strip()))
         except (pyrage.RecipientError, ValueError):
             remedy = "write an age1… key or an ssh-ed25519 public key"
-            faults.append(Fault(f"secret_store/recipients/{index}", "not a public key that age knows", remedy))
+            faults.append(Fault(f"group_data/age_recipients/{index}", "not a public key that age knows", remedy))
     if faults:
         raise EstateFaults(faults)
     return found

@@ -5,8 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+from estate.secrets.sealed import Sealed, SealedFile
 
 REPO = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -51,11 +54,11 @@ class Checkout:
         assert old in text, f"{path} does not contain {old!r}"
         file.write_text(text.replace(old, new))
 
-    def pyinfra(self, *options: str, stdin: str | None = None) -> Run:
+    def pyinfra(self, *options: str, stdin: str | None = None, environment: dict | None = None) -> Run:
         """Run pyinfra over the lab's inventory."""
         record = self.root / ".changes.jsonl" if self.root != REPO else REPO / ".lab" / "changes.jsonl"
         record.unlink(missing_ok=True)
-        environment = os.environ | {
+        environment = os.environ | (environment or {}) | {
             "ESTATE_CHANGES_FILE": str(record),
             "PYTHONPATH": str(self.root),
             "PYINFRA_PROGRESS": "off",
@@ -73,13 +76,50 @@ class Checkout:
         record.unlink(missing_ok=True)
         return Run(result.returncode, result.stdout + result.stderr, [json.loads(line) for line in lines])
 
-    def deploy(self, *options: str) -> Run:
+    def deploy(self, *options: str, environment: dict | None = None) -> Run:
         """Converge."""
-        return self.pyinfra("-y", *options)
+        return self.pyinfra("-y", *options, environment=environment)
 
     def dry_run(self, *options: str) -> Run:
         """What would change."""
         return self.pyinfra("--dry", "--diff", *options)
+
+
+HOSTS = ("mainframe", "vps", "dl380p", "omv", "zurich", "tokyo")
+
+FINGERPRINT = """
+find /opt/prodg/compose /opt/prodg/secrets /opt/prodg/scripts /etc/ssh /etc/nftables.conf /etc/docker /etc/sysctl.d \\
+    /var/lib/estate -type f ! -path '*/lock' -printf '%p %m %U:%G ' -exec sha256sum {} \\; 2>/dev/null | sort
+command -v docker >/dev/null || exit 0
+docker ps -aq --no-trunc | sort
+docker ps --format '{{.Names}} {{.CreatedAt}}' | sort
+"""
+"""A script whose output changes when a deploy changed something of the host."""
+
+
+def fingerprints() -> dict[str, str]:
+    """What is on every host."""
+    with ThreadPoolExecutor(len(HOSTS)) as pool:
+        return dict(zip(HOSTS, pool.map(lambda name: on_host(name, FINGERPRINT), HOSTS), strict=True))
+
+
+def sealed_copy() -> Sealed:
+    """The lab's sealed secrets, opened."""
+    return SealedFile(REPO / ".lab" / "secrets.age", REPO / ".lab" / "age.txt", ()).open()
+
+
+def estate_command(*words: str, stdin: str = "", environment: dict | None = None, timeout: int = 600) -> Run:
+    """Run the estate command over this checkout."""
+    result = subprocess.run(
+        [str(BIN / "estate"), *words],
+        cwd=REPO,
+        env=os.environ | {"COLUMNS": "200"} | (environment or {}),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    return Run(result.returncode, result.stdout + result.stderr, [])
 
 
 def on_host(name: str, script: str, check: bool = True) -> str:

@@ -1,17 +1,9 @@
 """The main promise: converge, then nothing is left to do; the plan is what the run does; drift is repaired."""
 
 import pytest
-from estate_copy import REPO, Checkout, on_host
+from estate_copy import FINGERPRINT, REPO, Checkout, on_host
 
 pytestmark = pytest.mark.lab
-
-FINGERPRINT = """
-find /opt/prodg/compose /etc/ssh /etc/nftables.conf /etc/docker /etc/sysctl.d /var/lib/estate -type f \
-    ! -path '*/lock' -printf '%p %m %U:%G ' -exec sha256sum {} \\; | sort
-docker ps -aq --no-trunc | sort
-docker ps --format '{{.Names}} {{.CreatedAt}}' | sort
-"""
-
 
 @pytest.fixture(scope="module")
 def estate():

@@ -136,14 +136,14 @@ def test_it_does_not_begin_while_other_changes_are_pending():
 def test_it_does_not_begin_when_the_present_value_is_not_in_force():
     world = World()
     world.service = "something else"
-    sealed, rotate = rotation(world)
+    _, rotate = rotation(world)
     with pytest.raises(EstateFaults, match="is not the one in force"):
         rotate.run(SPEC, new)
     assert world.calls == ["works"]
 
 
 def test_another_secret_waits_for_the_interrupted_one():
-    sealed, rotate = rotation(World(break_at=[("deploy", 1), ("deploy", 2)]))
+    _, rotate = rotation(World(break_at=[("deploy", 1), ("deploy", 2)]))
     with pytest.raises(EstateFaults):
         rotate.run(SPEC, new)
     other = SPEC.model_copy(update={"name": "OTHER"})

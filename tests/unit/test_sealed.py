@@ -112,7 +112,7 @@ def test_a_fault_is_named_with_its_remedy_and_no_value(file, spoil, message):
 def test_a_bad_recipient_is_refused_and_the_old_file_stays(file):
     file.save(whole())
     before = file.path.read_bytes()
-    with pytest.raises(EstateFaults, match="secret_store/recipients/1|recipients/1"):
+    with pytest.raises(EstateFaults, match="recipients/1"):
         SealedFile(file.path, file.identity, [*file.recipients, "age1nonsense"]).save(Sealed(estate="test"))
     assert file.path.read_bytes() == before
 

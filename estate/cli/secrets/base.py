@@ -122,6 +122,26 @@ def set_(
     out.print(f"{name} is set; the next deploy brings it to {', '.join(backend.consumers(name)) or 'no service'}")
 
 
+def remove(
+    inventory: InventoryArgument, name: Annotated[str, typer.Argument(help="The secret's name.")]
+) -> None:
+    """Remove a secret that no service declares, from Infisical and from the sealed copy."""
+    with readable_faults():
+        backend = backend_at(inventory)
+        sealed = backend.file.open()
+        if users := backend.consumers(name):
+            remedy = "take it out of their declarations first"
+            raise EstateFaults([Fault(f"secrets/{name}", f"is used by {', '.join(users)}", remedy)])
+        if name not in sealed.secrets:
+            raise EstateFaults([Fault(f"secrets/{name}", "no such secret", did_you_mean(name, sealed.secrets))])
+        if is_live(backend, sealed):
+            with operator(backend, sealed) as (infisical, scope):
+                infisical.delete(scope, [name])
+        del sealed.secrets[name]
+        backend.file.save(sealed)
+    out.print(f"{name} is removed")
+
+
 def _age(moment: datetime) -> str:
     seconds = int((datetime.now(UTC) - moment).total_seconds())
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):

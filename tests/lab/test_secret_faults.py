@@ -1,0 +1,117 @@
+"""Whatever is wrong with Infisical, a deploy changes nothing on any host, and says what is wrong."""
+
+import pytest
+from estate_copy import Checkout, estate_command, fingerprints, on_host
+
+pytestmark = pytest.mark.lab
+
+FAULT = "docker exec infisical sh -c 'echo \"{}\" >/tmp/estate-fault'"
+MEND = "docker start infisical >/dev/null; docker exec infisical rm -f /tmp/estate-fault"
+
+
+@pytest.fixture(scope="module")
+def before():
+    estate = Checkout()
+    on_host("mainframe", MEND, check=False)
+    run = estate.deploy()
+    assert run.code == 0, run.text
+    return fingerprints()
+
+
+@pytest.fixture
+def mended():
+    yield
+    on_host("mainframe", MEND)
+
+
+def refused(run, before, *expected):
+    assert run.code != 0, run.text
+    for text in expected:
+        assert text in run.text
+    assert "Traceback" not in run.text
+    assert run.changes == []
+    assert fingerprints() == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("401", ["infisical/login", "(401)", "rotate-a-token.md"]),
+        ("403-expired", ["(403)", "replace the token"]),
+        ("403-denied", ["(403)", "give the identity a role"]),
+        ("404", ["(404)"]),
+        ("429", ["too many requests (429)", "--secrets sealed"]),
+        ("500", ["server fault (500)", "--secrets sealed"]),
+        ("503", ["server fault (503)"]),
+        ("slow 60", ["no answer", "ReadTimeout"]),
+        ("garbage", ["not a JSON object"]),
+        ("cut", ["no answer"]),
+        ("empty", ["the folder holds no secrets", "estate secrets push"]),
+        ("partial", ["missing", "used by"]),
+        ("unset", ["placeholder"]),
+    ],
+)
+@pytest.mark.usefixtures("mended")
+def test_a_fault_of_infisical_changes_nothing_anywhere(before, fault, expected):
+    on_host("mainframe", FAULT.format(fault))
+    refused(Checkout().deploy(), before, *expected)
+
+
+def test_infisical_that_is_down_changes_nothing_and_the_sealed_copy_brings_it_back(before, mended):
+    on_host("mainframe", "docker stop --time 1 infisical >/dev/null")
+    down = fingerprints()
+    refused(Checkout().deploy(), down, "server fault (502)", "--secrets sealed")
+    run = Checkout().deploy("--data", "secrets=sealed")
+    assert run.code == 0, run.text
+    assert "SECRETS COME FROM THE SEALED COPY, NOT FROM INFISICAL" in run.text
+    assert {(c["kind"], c["name"], c["action"]) for c in run.changes} == {("container", "infisical", "start")}
+    assert Checkout().deploy().changes == []
+
+
+COPIES = {
+    "unreachable": ("group_data/mainframe.py", '"environment": "prod"', '"environment": "prod", "address": "127.0.0.1"'),
+    "untrusted": ("lab/inventory.py", '"ca_root": ca.read_text() if ca.exists() else None', '"ca_root": None'),
+    "environment": ("group_data/mainframe.py", '"environment": "prod"', '"environment": "prd"'),
+    "folder": ("group_data/mainframe.py", '"environment": "prod"', '"environment": "prod", "path": "/nowhere"'),
+    "source": ("group_data/mainframe.py", "secret_store", "secret_store"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "environment", "expected"),
+    [
+        ("unreachable", {}, ["no connection", "--secrets sealed"]),
+        ("untrusted", {}, ["its certificate cannot be trusted"]),
+        ("environment", {}, ["(404)", "correct project, environment and path"]),
+        ("folder", {}, ["(404)", "correct project, environment and path"]),
+        ("source", {"INFISICAL_PROJECT_ID": "00000000-0000-0000-0000-000000000000"}, ["(40"]),
+        ("source", {"INFISICAL_TOKEN": "st.no.such"}, ["infisical/service-token", "(40"]),
+        ("source", {"INFISICAL_CLIENT_ID": "x", "INFISICAL_CLIENT_SECRET": "y"}, ["infisical/login", "(401)"]),
+        ("source", {"ESTATE_SECRETS": "seald"}, ["no such source"]),
+    ],
+    ids=["unreachable", "tls", "environment", "folder", "project", "service token", "client secret", "source"],
+)
+def test_a_wrong_address_or_credential_changes_nothing_anywhere(before, tmp_path, kind, environment, expected):
+    copy = Checkout.copy_to(tmp_path / "estate")
+    copy.edit(*COPIES[kind])
+    refused(copy.deploy(environment=environment), before, *expected)
+
+
+@pytest.mark.parametrize("fault", ["429 2", "500 2", "503 2"])
+@pytest.mark.usefixtures("mended")
+def test_a_fault_that_passes_is_waited_for(before, fault):
+    on_host("mainframe", FAULT.format(fault))
+    run = Checkout().deploy("--limit", "mainframe")
+    assert run.code == 0, run.text
+    assert run.changes == []
+    assert fingerprints() == before
+
+
+@pytest.mark.usefixtures("mended")
+def test_a_weak_secret_in_infisical_stops_the_deploy(before):
+    on_host("mainframe", FAULT.format("unset"))
+    found = estate_command("secrets", "audit", "inventories/lab.py", "--json", "--offline")
+    assert found.code == 1
+    assert '"refuse"' in found.text
+    assert "__UNSET__" not in found.text
+    assert fingerprints() == before
