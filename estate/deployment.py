@@ -16,11 +16,12 @@ from estate.models.desired import Desired
 from estate.models.faults import EstateFaults
 from estate.models.host import Host
 from estate.models.stack import Stack
+from estate.pyinfra_run import SECRETS_FROM
 from estate.render.host import tasks_of
 from estate.render.infisical import HostAccess
+from estate.secret_store.backend import Backend, backend_of
+from estate.secret_store.load import Loaded, Mode, Origin, load, mode_of
 from estate.secrets.audit import gate
-from estate.secrets.backend import Backend, backend_of
-from estate.secrets.load import MODE, Loaded, Mode, Origin, load, mode_of
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def prepare(inventory: Inventory, host: PyinfraHost) -> Job:
             try:
                 estate = current(inventory)
                 active = list(inventory.get_active_hosts())
-                mode = mode_of(os.environ.get(MODE) or inventory.get_override_data().get("secrets"))
+                mode = mode_of(os.environ.get(SECRETS_FROM) or inventory.get_override_data().get("secrets"))
                 jobs = make_jobs(estate, [target.name for target in active], mode)
                 preflight.gate(estate, active)
             except EstateFaults as error:

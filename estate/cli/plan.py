@@ -1,8 +1,6 @@
 """`estate plan`: pyinfra's own dry run, with an honest exit code and the plan as data."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,31 +10,8 @@ from rich.table import Table
 
 from estate.cli.errors import CHANGES, FAILED, OK, err, out
 from estate.inventory import load
-from estate.operations.announce import CHANGES_FILE
-from estate.render.templates import ROOT
-from estate.secrets.load import MODE, mode_of
-
-
-def dry_run(
-    inventory: Path, limit: tuple[str, ...], changes: Path, secrets: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """`pyinfra INVENTORY deploy.py --dry --diff`, its changes recorded as JSON lines.
-
-    + secrets: where they come from; empty: as the environment says
-    """
-    pyinfra = Path(sys.executable).with_name("pyinfra")
-    argv = [str(pyinfra), str(inventory.resolve()), "deploy.py", "--dry", "--diff"]
-    argv += [word for name in limit for word in ("--limit", name)]
-    environment = os.environ | {CHANGES_FILE: str(changes), "PYINFRA_PROGRESS": "off"}
-    environment |= {MODE: secrets} if secrets else {}
-    return subprocess.run(
-        argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-
-
-def read_changes(path: Path) -> list[dict[str, Any]]:
-    """The recorded changes, in order."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+from estate.pyinfra_run import dry_run, read_changes
+from estate.secret_store.load import mode_of
 
 
 def _print(changes: list[dict[str, Any]], hosts: list[str]) -> None:

@@ -65,11 +65,6 @@ def translate(where: str, status: int, body: Json) -> ApiError:
     return NotFoundError(where, shown) if status == 404 else RejectedError(where, shown)
 
 
-def trimmed(value: str) -> str:
-    """A value as the server keeps it: trimmed, one trailing line break preserved (facts/apis.md, 1.2)."""
-    return value.strip() + ("\n" if value.endswith("\n") else "")
-
-
 def _is_missing_route(error: NotFoundError) -> bool:
     return error.text.startswith("Route ")
 

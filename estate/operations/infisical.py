@@ -14,8 +14,8 @@ from estate.plan.change import Change
 from estate.plan.files import FilePlan, plan_files
 from estate.plan.state import HostState
 from estate.render.infisical import TOKEN_FILE, HostAccess, infisical
-from estate.secrets.backend import Backend
-from estate.secrets.provision import provision
+from estate.secret_store.backend import Backend
+from estate.secret_store.provision import provision
 from estate.secrets.sealed import Sealed
 
 PATIENCE = Policy(attempts=40, patience=120, first_wait=1, longest_wait=3)

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from estate.clients.infisical import trimmed
+
+def trimmed(value: str) -> str:
+    """A value as the server keeps it: trimmed, one trailing line break preserved (facts/apis.md, 1.2)."""
+    return value.strip() + ("\n" if value.endswith("\n") else "")
 
 
 @dataclass(frozen=True, order=True)

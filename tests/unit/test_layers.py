@@ -12,6 +12,7 @@ ALLOWED = {
     "render": {"models", "services", "render"},
     "plan": {"models", "render", "plan"},
     "secrets": {"models", "render", "secrets"},
+    "clients": {"clients", "models", "secrets"},
 }
 PURE = ("models", "services", "render", "plan")
 

@@ -7,17 +7,16 @@ from typing import Annotated
 
 import typer
 
-from estate.checks.tree import scan_tree
 from estate.cli.errors import FAILED, out, readable_faults
 from estate.cli.secrets.common import InventoryArgument
 from estate.inventory import load as load_estate
 from estate.render.templates import ROOT
+from estate.secret_store.backend import backend_of
+from estate.secret_store.ledger import thresholds
+from estate.secret_store.live import live_ledger
+from estate.secret_store.load import load, mode_of
 from estate.secrets.audit import Severity, table
-from estate.secrets.backend import backend_of
 from estate.secrets.expiry import findings as expiring
-from estate.secrets.ledger import thresholds
-from estate.secrets.live import live_ledger
-from estate.secrets.load import load, mode_of
 
 
 def audit(
@@ -33,6 +32,8 @@ def audit(
         loaded = load(backend, mode_of(secrets))
         ledger, silent = ([], []) if offline else live_ledger(estate, loaded.values)
     found = [*loaded.findings, *expiring(ledger, datetime.now(UTC), thresholds(backend))]
+    from estate.checks.tree import scan_tree
+
     in_tree = scan_tree(ROOT)
     refused = [finding for finding in found if finding.severity is Severity.REFUSE]
     if as_json:

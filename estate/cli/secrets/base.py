@@ -12,8 +12,8 @@ from estate.cli.errors import CHANGES, out, readable_faults
 from estate.cli.secrets.common import InventoryArgument, ask, backend_at, is_live, operator, read_values
 from estate.models.faults import EstateFaults, Fault, did_you_mean
 from estate.models.secret import SecretSpec
+from estate.secret_store.backend import Backend
 from estate.secrets.audit import audit, gate
-from estate.secrets.backend import Backend
 from estate.secrets.compare import compare
 from estate.secrets.generate import generate
 from estate.secrets.sealed import Identity, Sealed
@@ -122,9 +122,7 @@ def set_(
     out.print(f"{name} is set; the next deploy brings it to {', '.join(backend.consumers(name)) or 'no service'}")
 
 
-def remove(
-    inventory: InventoryArgument, name: Annotated[str, typer.Argument(help="The secret's name.")]
-) -> None:
+def remove(inventory: InventoryArgument, name: Annotated[str, typer.Argument(help="The secret's name.")]) -> None:
     """Remove a secret that no service declares, from Infisical and from the sealed copy."""
     with readable_faults():
         backend = backend_at(inventory)

@@ -14,8 +14,8 @@ from estate.clients.errors import ApiError
 from estate.clients.infisical import Infisical, Scope
 from estate.inventory import load
 from estate.models.faults import EstateFaults, Fault
-from estate.secrets.backend import Backend, backend_of
-from estate.secrets.load import from_environment, login
+from estate.secret_store.backend import Backend, backend_of
+from estate.secret_store.load import from_environment, login
 from estate.secrets.redact import redact
 from estate.secrets.sealed import Sealed
 

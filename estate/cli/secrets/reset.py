@@ -14,7 +14,7 @@ from estate.models.faults import EstateFaults, Fault
 from estate.models.stack import Stack
 from estate.remote import run_as_root
 from estate.render.infisical import TOKEN_FILE
-from estate.secrets.backend import Backend, backend_of
+from estate.secret_store.backend import Backend, backend_of
 from estate.secrets.compare import compare
 from estate.secrets.generate import generate
 from estate.secrets.sealed import Sealed

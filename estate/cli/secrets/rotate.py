@@ -13,12 +13,12 @@ from estate.inventory import load as load_estate
 from estate.models.faults import EstateFaults, Fault, did_you_mean
 from estate.models.secret import SecretSpec
 from estate.remote import run_as_root
-from estate.secrets.backend import Backend, backend_of
+from estate.secret_store.backend import Backend, backend_of
+from estate.secret_store.rotation_steps import EstateSteps
+from estate.secret_store.tokens import TOKENS, RotateToken
 from estate.secrets.generate import generate
 from estate.secrets.rotate import Rotate, refusal
-from estate.secrets.rotation_steps import EstateSteps
 from estate.secrets.sealed import Sealed
-from estate.secrets.tokens import TOKENS, RotateToken
 
 
 def _say(text: str) -> None:

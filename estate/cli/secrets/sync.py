@@ -9,7 +9,7 @@ from estate.cli.errors import CHANGES, out, readable_faults
 from estate.cli.secrets.common import InventoryArgument, backend_at, is_live, names_of, operator, read_values
 from estate.models.faults import EstateFaults, Fault
 from estate.render.dotenv import dotenv
-from estate.secrets.backend import Backend
+from estate.secret_store.backend import Backend
 from estate.secrets.compare import Difference, compare
 from estate.secrets.sealed import Sealed, write_private
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 
 from estate.clients.errors import ApiError
+from estate.secret_store.backend import Backend
 from estate.secrets.audit import Finding
-from estate.secrets.backend import Backend
 from estate.secrets.expiry import Expiry, Thresholds, findings
 from estate.secrets.sealed import Sealed
 

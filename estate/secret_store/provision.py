@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pydantic import SecretStr
 
 from estate.clients.errors import ApiError
-from estate.clients.infisical import Infisical, trimmed
+from estate.clients.infisical import Infisical
 from estate.clients.infisical_admin import Admin
 from estate.models.faults import EstateFaults, Fault
-from estate.secrets.backend import Backend
+from estate.secret_store.backend import Backend
+from estate.secrets.compare import trimmed
 from estate.secrets.generate import password
 from estate.secrets.sealed import Access, Identity, Issued, Sealed
 

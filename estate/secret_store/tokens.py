@@ -6,8 +6,8 @@ from estate.clients.errors import ApiError, UnauthorisedError
 from estate.clients.infisical import Infisical
 from estate.clients.infisical_admin import Admin
 from estate.models.faults import EstateFaults, Fault
-from estate.secrets.backend import Backend
-from estate.secrets.provision import issue
+from estate.secret_store.backend import Backend
+from estate.secret_store.provision import issue
 from estate.secrets.sealed import Access, Identity, Issued, Sealed
 
 TOKENS = {"operator-token": "operator", "deploy-token": "deploy", "host-token": "host"}

@@ -1,23 +1,18 @@
 """The steps of a rotation against the real estate: Infisical, pyinfra, and the service's own container."""
 
-import os
 import shlex
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from estate.cli.plan import dry_run, read_changes
 from estate.clients.errors import ApiError
 from estate.inventory import Estate
 from estate.models.faults import EstateFaults, Fault
 from estate.models.service import Credential, Service
-from estate.operations.announce import CHANGES_FILE
+from estate.pyinfra_run import dry_run, read_changes, run
 from estate.remote import run_as_root
-from estate.render.templates import ROOT
-from estate.secrets.backend import Backend
-from estate.secrets.load import MODE, Mode
+from estate.secret_store.backend import Backend
+from estate.secret_store.load import Mode
 from estate.secrets.redact import redact
 from estate.secrets.sealed import Sealed
 
@@ -64,23 +59,10 @@ class EstateSteps:
 
     def deploy(self, *, sealed: bool = False) -> None:
         """Run pyinfra over the hosts with stacks."""
-        pyinfra = Path(sys.executable).with_name("pyinfra")
-        limits = [word for name in sorted(self.estate.stacks) for word in ("--limit", name)]
-        argv = [str(pyinfra), str(self.estate.path), "deploy.py", "-y", *limits]
         with TemporaryDirectory() as directory:
             path = Path(directory) / "changes"
-            environment = os.environ | {CHANGES_FILE: str(path), "PYINFRA_PROGRESS": "off"}
-            if sealed:
-                environment[MODE] = Mode.SEALED.value
-            result = subprocess.run(
-                argv,
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            source = Mode.SEALED.value if sealed else ""
+            result = run(self.estate.path, tuple(sorted(self.estate.stacks)), "-y", changes=path, secrets=source)
             changes = [change for change in read_changes(path) if change["phase"] == "run"]
         self.recreated += [change["name"] for change in changes if change["kind"] == "container"]
         if result.returncode != 0:

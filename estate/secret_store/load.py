@@ -9,13 +9,11 @@ from enum import StrEnum
 from estate.clients.errors import ApiError
 from estate.clients.infisical import Infisical, Scope
 from estate.models.faults import EstateFaults, Fault
+from estate.pyinfra_run import SECRETS_FROM
+from estate.secret_store.backend import Backend
+from estate.secret_store.ledger import ledger_findings, service_token_expiry
 from estate.secrets.audit import Finding, Severity, audit
-from estate.secrets.backend import Backend
-from estate.secrets.ledger import ledger_findings, service_token_expiry
 from estate.secrets.sealed import Access, Identity, Sealed
-
-MODE = "ESTATE_SECRETS"
-"""Environment variable: where this run's secrets come from."""
 
 
 class Mode(StrEnum):
@@ -51,7 +49,7 @@ class Loaded:
 
 def mode_of(word: str | None = None) -> Mode:
     """The mode that was asked for; by default Infisical. Raises EstateFaults for an unknown word."""
-    word = word or os.environ.get(MODE) or Mode.INFISICAL
+    word = word or os.environ.get(SECRETS_FROM) or Mode.INFISICAL
     try:
         return Mode(word)
     except ValueError:

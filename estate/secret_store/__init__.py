@@ -1,0 +1,1 @@
+"""Infisical and the sealed copy at work: reading, setting up, rotating."""
