@@ -53,8 +53,7 @@ class ControllerCommand(MaskedCommand):
         try:
             self._work()
         except EstateFaults as faults:
-            lines = [OutputLine("stderr", redact(line)) for line in str(faults).splitlines()]
-            output = CommandOutput(lines)
+            output = CommandOutput([OutputLine("stderr", redact(str(fault))) for fault in faults.faults])
             if state.print_output:
                 print_host_combined_output(host, output)
             return False, output

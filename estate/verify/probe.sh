@@ -59,7 +59,7 @@ if has s3; then
     section "s3 signed"; docker exec s3 rclone lsf --max-depth 1 --retries 1 --low-level-retries 1 --contimeout 3s self: >/dev/null 2>&1; echo $?
 fi
 if has grafana; then
-    ask() { docker exec grafana sh -c "printf 'user = \"%s:%s\"' \"\$GF_SECURITY_ADMIN_USER\" \"\$GF_SECURITY_ADMIN_PASSWORD\" | curl -s -K - http://127.0.0.1:3000$1"; echo; }
+    ask() { docker exec grafana sh -c "printf 'user = \"%s:%s\"' \"\$GF_SECURITY_ADMIN_USER\" \"\$(cat \"\$GF_SECURITY_ADMIN_PASSWORD__FILE\")\" | curl -s -K - http://127.0.0.1:3000$1"; echo; }
     section grafana-datasources; ask /api/datasources
     for uid in prometheus loki; do has "$uid" || continue; section "grafana-health $uid"; ask "/api/datasources/uid/$uid/health"; done
     section grafana-dashboards; ask '/api/search?type=dash-db'

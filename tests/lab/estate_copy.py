@@ -58,11 +58,15 @@ class Checkout:
         """Run pyinfra over the lab's inventory."""
         record = self.root / ".changes.jsonl" if self.root != REPO else REPO / ".lab" / "changes.jsonl"
         record.unlink(missing_ok=True)
-        environment = os.environ | (environment or {}) | {
-            "ESTATE_CHANGES_FILE": str(record),
-            "PYTHONPATH": str(self.root),
-            "PYINFRA_PROGRESS": "off",
-        }
+        environment = (
+            os.environ
+            | (environment or {})
+            | {
+                "ESTATE_CHANGES_FILE": str(record),
+                "PYTHONPATH": str(self.root),
+                "PYINFRA_PROGRESS": "off",
+            }
+        )
         result = subprocess.run(
             [str(BIN / "pyinfra"), "inventories/lab.py", "deploy.py", *options],
             cwd=self.root,

@@ -27,7 +27,7 @@ usermod --shell /bin/bash prodg
 nft delete table inet estate
 systemd-run --quiet --unit estate-test-port perl -MIO::Socket::INET -e \
     '$s = IO::Socket::INET->new(Listen => 5, LocalPort => 5000, ReuseAddr => 1); while ($c = $s->accept) { close $c }'
-docker exec redis sh -c 'REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli config set requirepass ""' >/dev/null
+docker exec redis sh -c 'REDISCLI_AUTH="$(cat /run/secrets/password)" redis-cli config set requirepass ""' >/dev/null
 sed -i '1i host all all all trust' /opt/prodg/data/postgres/pg_hba.conf
 docker kill -s HUP postgres >/dev/null
 sed -i 's/job_name: headscale$/job_name: renamed/' /opt/prodg/compose/prometheus/prometheus.yml
@@ -39,7 +39,7 @@ docker exec alertmanager sh -c 'kill -HUP 1'
 sed -i 's,url: http://loki:.*,url: http://loki:1,' /opt/prodg/compose/grafana/datasources/estate.yml
 rm /opt/prodg/compose/grafana/boards/logs.json
 for what in datasources dashboards; do
-    docker exec grafana sh -c "printf 'user = \"%s:%s\"' \"\$GF_SECURITY_ADMIN_USER\" \"\$GF_SECURITY_ADMIN_PASSWORD\" |
+    docker exec grafana sh -c "printf 'user = \"%s:%s\"' \"\$GF_SECURITY_ADMIN_USER\" \"\$(cat /run/secrets/admin-password)\" |
         curl -s -o /dev/null -K - -X POST http://127.0.0.1:3000/api/admin/provisioning/$what/reload"
 done
 docker exec vaultwarden sh -c 'umask 077; echo "{\"admin_token\": \"x\"}" >/data/config.json'
@@ -52,7 +52,7 @@ UNDO = r"""
 systemctl stop estate-test-port 2>/dev/null
 systemctl reset-failed estate-test-port 2>/dev/null
 rm -rf /home/prodg/.ssh
-docker exec redis sh -c 'redis-cli config set requirepass "$REDIS_PASSWORD"' >/dev/null
+docker exec redis sh -c 'redis-cli config set requirepass "$(cat /run/secrets/password)"' >/dev/null
 sed -i '/^host all all all trust$/d' /opt/prodg/data/postgres/pg_hba.conf
 docker kill -s HUP postgres >/dev/null
 rm -f /opt/prodg/data/vaultwarden/config.json

@@ -5,6 +5,7 @@ from estate_copy import FINGERPRINT, REPO, Checkout, on_host
 
 pytestmark = pytest.mark.lab
 
+
 @pytest.fixture(scope="module")
 def estate():
     checkout = Checkout()

@@ -9,11 +9,11 @@ SCRIPT = "/opt/prodg/scripts/load-secrets.sh"
 FILES = "find /opt/prodg/compose/.env* /opt/prodg/secrets -type f -printf '%p %m %U:%G ' -exec sha256sum {} \\; | sort"
 INVENTORY = "inventories/lab.py"
 FAULT = "docker exec infisical sh -c 'echo \"{}\" >/tmp/estate-fault'"
-HARD = "it's a \"value\" with $HOME, ${X}, = and \\ and ünïcode 0123456789"
+HARD = 'it\'s a "value" with $HOME, ${X}, = and \\ and ünïcode 0123456789'
 
 
 def load(*options):
-    text = on_host("mainframe", f"{SCRIPT} {' '.join(options)} 2>&1; echo \"exit $?\"")
+    text = on_host("mainframe", f'{SCRIPT} {" ".join(options)} 2>&1; echo "exit $?"')
     return int(text.rsplit("exit ", 1)[1]), text
 
 
@@ -112,7 +112,9 @@ def test_values_with_every_hard_character_arrive_in_the_container(files):
         code, text = load("--restart")
         assert code == 0, text
         assert "restarted: hermes-api" in text
-        seen = on_host("mainframe", "docker exec hermes-api python3 -c 'import os; print(os.environ[\"HERMES_API_TOKEN\"])'")
+        seen = on_host(
+            "mainframe", "docker exec hermes-api python3 -c 'import os; print(os.environ[\"HERMES_API_TOKEN\"])'"
+        )
         assert seen.rstrip("\n") == hard
         plan = Checkout().dry_run("--limit", "mainframe")
         assert ("file", "/opt/prodg/compose/.env") not in {(c["kind"], c["name"]) for c in plan.changes}
@@ -126,7 +128,9 @@ def test_the_container_sees_only_what_it_declares():
         seen = on_host("mainframe", f"docker inspect --format '{{{{json .Config.Env}}}}' {name}")
         assert "PASSWORD" not in seen
         assert "TOKEN" not in seen
-    environment = on_host("mainframe", "docker inspect --format '{{json .Config.Env}}' postgres grafana redis vaultwarden")
+    environment = on_host(
+        "mainframe", "docker inspect --format '{{json .Config.Env}}' postgres grafana redis vaultwarden"
+    )
     assert "POSTGRES_PASSWORD=" not in environment
     assert "ADMIN_PASSWORD=" not in environment
     assert "REDIS_PASSWORD=" not in environment

@@ -69,7 +69,7 @@ def test_afterwards_nothing_is_left_to_do_and_all_copies_agree():
 def test_a_rotation_that_breaks_its_consumer_returns_to_the_old_value():
     """The database refuses the new password: its role may not be changed for a while."""
     before = sealed_copy().values()["POSTGRES_PASSWORD"]
-    hold = "docker exec -i postgres sh -c 'psql -qX -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\"'"
+    hold = 'docker exec -i postgres sh -c \'psql -qX -U "$POSTGRES_USER" -d "$POSTGRES_DB"\''
     guard = "alter system set default_transaction_read_only = {}; select pg_reload_conf();"
     on_host("mainframe", f"{hold} <<'EOF'\n{guard.format('on')}\nEOF")
     try:

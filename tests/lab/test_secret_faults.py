@@ -69,7 +69,11 @@ def test_infisical_that_is_down_changes_nothing_and_the_sealed_copy_brings_it_ba
 
 
 COPIES = {
-    "unreachable": ("group_data/mainframe.py", '"environment": "prod"', '"environment": "prod", "address": "127.0.0.1"'),
+    "unreachable": (
+        "group_data/mainframe.py",
+        '"environment": "prod"',
+        '"environment": "prod", "address": "127.0.0.1"',
+    ),
     "untrusted": ("lab/inventory.py", '"ca_root": ca.read_text() if ca.exists() else None', '"ca_root": None'),
     "environment": ("group_data/mainframe.py", '"environment": "prod"', '"environment": "prd"'),
     "folder": ("group_data/mainframe.py", '"environment": "prod"', '"environment": "prod", "path": "/nowhere"'),

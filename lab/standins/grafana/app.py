@@ -102,6 +102,10 @@ class Api:
         answer = await run_in_threadpool(upstream.ask, url, request.method, body, kind)
         return Response(answer.body, answer.status, media_type=answer.content_type)
 
+    async def organization(self, request: Request) -> Response:
+        """The organization that the user is in."""
+        return JSONResponse({"id": 1, "name": "Main Org."})
+
     async def search(self, request: Request) -> Response:
         """Dashboards by title."""
         if request.query_params.get("type") == "dash-folder":
@@ -172,6 +176,7 @@ def create(users: Users, directory: Path, environment: Mapping[str, str]) -> Sta
         Route("/api/datasources/uid/{uid}", api.admin(api.source)),
         Route("/api/datasources/uid/{uid}/health", api.admin(api.source_health)),
         Route("/api/datasources/proxy/uid/{uid}/{path:path}", api.admin(api.proxy), methods=everything),
+        Route("/api/org", api.admin(api.organization)),
         Route("/api/search", api.admin(api.search)),
         Route("/api/dashboards/uid/{uid}", api.admin(api.dashboard)),
         Route("/api/admin/provisioning/{what}/reload", api.admin(api.reload), methods=["POST"]),
