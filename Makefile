@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 LAB := inventories/lab.py
 
-.PHONY: help venv lab lab-down test check unit test-lab bench docs
+.PHONY: help venv lab lab-down test check leaks unit test-lab bench docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
@@ -25,13 +25,16 @@ lab: venv ## everything: engine, images, hosts, deploy, verification, a table of
 lab-down: venv ## remove the lab and all it left
 	$(BIN)/estate lab down
 
-check: venv ## style, types, declarations, rendered files, generated docs
+check: venv leaks ## style, types, declarations, rendered files, generated docs, no secrets in git
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/estate check inventories/prod.py
 	$(BIN)/estate check $(LAB)
 	$(BIN)/estate docs --check
+
+leaks: venv ## no secret in any commit, nor in a file that could be committed
+	$(BIN)/python -m lab.leaks history tree
 
 unit: venv ## tests without a host
 	$(BIN)/pytest -q

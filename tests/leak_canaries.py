@@ -32,6 +32,7 @@ class Canary:
 
 WG, PSK = base64_key("private"), base64_key("preshared")
 JWT = ".".join("ey" + made(part, 40, URLSAFE) for part in ("head", "body")) + "." + made("signature", 43, URLSAFE)
+LOGIN = made("login", 9)
 PHC = f"m=65540,t=3,p=4${made('salt', 43)}${made('hash', 43)}"
 
 CANARIES: dict[str, list[Canary]] = {
@@ -48,10 +49,10 @@ CANARIES: dict[str, list[Canary]] = {
         Canary("vault.yml", f"ADMIN: $$argon2id$$v=19$${PHC.replace('$', '$$')}\n", "ADMIN: $argon2id$broken\n"),
     ],
     "estate-login-password": [
-        Canary("inv.py", f'h = ("h", {{"ssh_password": "{made("s", 9)}"}})\n', 'h = {"ssh_password": "<password>"}\n'),
-        Canary("ops.py", f"apt.update(_sudo_password='{made('u', 12)}')\n", "apt.update(_sudo_password='${SUDO}')\n"),
-        Canary("typed.py", f'ssh_key_password: str = "{made("t", 9)}"\n', 'ssh_key_password: str = ""\n'),
-        Canary("short.py", f'ssh_password="{made("x", 5)}"\n', "ssh_password=secrets[host]\n"),
+        Canary("inv.py", f'h = ("h", {{"ssh_password": "{LOGIN}"}})\n', 'h = {"ssh_password": "<password>"}\n'),
+        Canary("ops.py", f"apt.update(_sudo_password='{LOGIN}')\n", "apt.update(_sudo_password='${SUDO}')\n"),
+        Canary("typed.py", f'ssh_key_password: str = "{LOGIN}"\n', 'ssh_key_password: str = ""\n'),
+        Canary("short.py", f'ssh_password="{LOGIN[:5]}"\n', "ssh_password=secrets[host]\n"),
     ],
     "estate-wireguard-key": [
         Canary("wg.conf", f"PrivateKey = {WG}\n", f"PublicKey = {WG}\n"),
@@ -64,6 +65,7 @@ CANARIES: dict[str, list[Canary]] = {
         Canary("wireguard/edge.key", f"{WG}\n", "placeholder\n"),
         Canary("hosts/wg0.psk", PSK, "see the sealed secrets\n"),
         Canary("privatekey", f"{WG}\n", "\n"),
+        Canary("wg/hub.key", f"{WG}\n", f"{WG[:-4]}\n"),
     ],
     "estate-infisical-service-token": [
         Canary(

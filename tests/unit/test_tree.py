@@ -116,7 +116,10 @@ def test_what_is_no_fault(path, text):
     assert faults(path, text) == []
 
 
-@pytest.mark.parametrize(("value", "said"), [("", "is empty"), ("__UNSET__", "is still a placeholder")])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("", "is empty"), ("__UNSET__", "is still a placeholder"), ("changeme", "is still a placeholder")],
+)
 def test_an_env_file_in_use_must_not_hold_placeholders(value, said):
     assert [fault.fault for fault in faults(".env", f"A=1\nDB_PASSWORD={value}\n")] == [f"DB_PASSWORD {said}"]
 
