@@ -39,7 +39,7 @@ docker exec alertmanager sh -c 'kill -HUP 1'
 sed -i 's,url: http://loki:.*,url: http://loki:1,' /opt/prodg/compose/grafana/datasources/estate.yml
 rm /opt/prodg/compose/grafana/boards/logs.json
 for what in datasources dashboards; do
-    docker exec grafana sh -c "printf 'user = \"%s:%s\"' \"\$GF_SECURITY_ADMIN_USER\" \"\$(cat /run/secrets/admin-password)\" |
+    docker exec grafana sh -c "printf 'user = \"admin:%s\"' \"\$(cat /run/secrets/admin-password)\" |
         curl -s -o /dev/null -K - -X POST http://127.0.0.1:3000/api/admin/provisioning/$what/reload"
 done
 docker exec vaultwarden sh -c 'umask 077; echo "{\"admin_token\": \"x\"}" >/data/config.json'
