@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -58,7 +59,7 @@ def _options(folder: Path) -> list[str]:
         "Dir::Etc::sourcelist": folder / "sources.list",
         "Dir::Etc::sourceparts": "/dev/null",
         "Dir::State": folder,
-        "Dir::State::status": "/dev/null",
+        "Dir::State::status": folder / "status",  # apt puts its lock beside it
         "Dir::Cache": folder,
         "Acquire::Languages": "none",
         # the other user could not write to the folder
@@ -70,11 +71,12 @@ def _options(folder: Path) -> list[str]:
 def fetch(suite: str, line: str, folder: Path) -> Path:
     """Download Debian's package with apt's checks, and unpack it; the program's path."""
     (folder / "lists" / "partial").mkdir(parents=True)
-    (folder / "archives" / "partial").mkdir(parents=True)
+    (folder / "status").touch()
     (folder / "sources.list").write_text(f"{line}\n")
-    for command in ("update --error-on=any", "--download-only --no-install-recommends --yes install gitleaks"):
-        run(["apt-get", "-qq", *_options(folder), *command.split()], timeout=300, remedy=REMEDY)
-    packages = sorted((folder / "archives").glob("gitleaks_*.deb"))
+    with chdir(folder):  # it downloads to where it is
+        for command in ("update --error-on=any", "download gitleaks"):
+            run(["apt-get", "-qq", *_options(folder), *command.split()], timeout=300, remedy=REMEDY)
+    packages = sorted(folder.glob("gitleaks_*.deb"))
     if not packages:
         raise LabError(f"apt-get downloaded no gitleaks from {suite}", REMEDY)
     run(["dpkg-deb", "-x", str(packages[0]), str(folder / "root")])

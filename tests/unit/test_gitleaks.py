@@ -88,3 +88,23 @@ def test_where_it_cannot_be_had_the_fault_says_what_to_do(tmp_path, monkeypatch,
         monkeypatch.setattr(gitleaks, name, value)
     with pytest.raises(LabError, match=f"{said}.*; install gitleaks 8.21 or newer"):
         gitleaks.ensure(tmp_path)
+
+
+def test_apt_is_kept_to_a_folder_of_its_own(tmp_path, monkeypatch):
+    calls = []
+
+    def run(argv, **_):
+        calls.append(argv)
+        (tmp_path / "gitleaks_1_amd64.deb").touch()
+
+    monkeypatch.setattr(gitleaks, "run", run)
+    gitleaks.fetch("forky", "deb http://mirror.example/debian forky main", tmp_path)
+    update, download, _ = calls
+    for argv in (update, download):
+        options = dict(part.split("=", 1) for part in argv if "::" in part)
+        places = {name: value for name, value in options.items() if name.startswith("Dir::")}
+        # apt puts a lock beside its status file: /dev/null there would put one into /dev
+        assert places.pop("Dir::Etc::sourceparts") == "/dev/null"
+        assert {Path(value).is_relative_to(tmp_path) for value in places.values()} == {True}
+        assert {"Dir::State", "Dir::State::status", "Dir::Cache", "Dir::Etc::sourcelist"} == set(places)
+    assert download[-2:] == ["download", "gitleaks"]  # not `install`: the machine's packages stay as they are
