@@ -5,8 +5,8 @@ from pyinfra.api.deploy import deploy
 from estate.models.desired import Desired
 from estate.operations import infisical as operations
 from estate.operations.converge import converge
-from estate.secrets.backend import Backend
-from estate.secrets.load import Loaded, Origin
+from estate.secret_store.backend import Backend
+from estate.secret_store.load import Loaded, Origin
 
 
 @deploy("Infisical")

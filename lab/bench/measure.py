@@ -12,7 +12,7 @@ from typing import Literal
 
 from estate.deployment import make_jobs
 from estate.inventory import Estate
-from estate.secrets.load import mode_of
+from estate.secret_store.load import mode_of
 from lab.bench import ansible, cold
 from lab.bench.counted import totals
 from lab.bench.link import link
