@@ -1,33 +1,24 @@
 """The audit: everything that is wrong with an estate's secrets, all at once, and never a value."""
 
-import base64
-import binascii
-import math
 import re
-import string
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import pairwise
 from typing import Any
 
-from argon2 import PasswordHasher, extract_parameters
+from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from rich.table import Table
+from rich.text import Text
 
 from estate.models.faults import EstateFaults, Fault
 from estate.models.secret import SecretKind, SecretSpec
+from estate.secrets.form import fault_of_form
 from estate.secrets.generate import plain_name
 from estate.secrets.known import is_leaked, is_placeholder, is_weak_word
 
-MIN_PASSWORD = 32
-"""Characters (seed 001, 1.3)."""
-MIN_EXTERNAL = 8
-MIN_BITS = 100
-MIN_ARGON2_MEMORY = 19 * 1024
-"""KiB (OWASP password storage cheat sheet: 19 MiB with two passes, 46 MiB with one)."""
-ONE_PASS_MEMORY = 46 * 1024
 _NAMES = (SecretKind.USERNAME, SecretKind.INTEGER)
 """Kinds that are names and numbers rather than secrets: they may be short, and the same twice."""
 
@@ -66,63 +57,6 @@ class Finding:
         }
 
 
-def bits(value: str) -> float:
-    """An upper estimate of a value's entropy: repeats, runs and sequences count for little."""
-    if not value:
-        return 0
-    groups = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
-    alphabet = sum(len(group) for group in groups if any(c in group for c in value))
-    alphabet += 32 if any(c not in "".join(groups) for c in value) else 0
-    alphabet = min(alphabet, 2 * len(set(value)))
-    steps = [ord(b) - ord(a) for a, b in pairwise(value)]
-    fresh = 1 + sum(
-        1 for n, step in enumerate(steps) if step not in (0, 1, -1) or (n and step != steps[n - 1] and step)
-    )
-    return fresh * math.log2(max(alphabet, 1))
-
-
-def _argon2(value: str) -> str:
-    try:
-        found = extract_parameters(value)
-    except InvalidHashError:
-        return "malformed: not an argon2 hash ($argon2id$…); was a $ lost on the way?"
-    if found.type.name != "ID":
-        return "malformed: not argon2id"
-    enough = found.memory_cost >= ONE_PASS_MEMORY or (found.memory_cost >= MIN_ARGON2_MEMORY and found.time_cost >= 2)
-    return "" if enough else "weak: its argon2 parameters are too low"
-
-
-def _password(spec: SecretSpec, value: str) -> str:
-    least = min(spec.length, MIN_PASSWORD)
-    if len(value) < least:
-        return f"weak: {len(value)} characters, {least} are needed"
-    return "weak: too regular" if bits(value) < min(MIN_BITS, 4.0 * least) else ""
-
-
-def _form(spec: SecretSpec, value: str) -> str:
-    """What is wrong with a value's form for its kind."""
-    match spec.kind:
-        case SecretKind.PASSWORD:
-            return _password(spec, value)
-        case SecretKind.HEX if not re.fullmatch(rf"[0-9a-fA-F]{{{2 * spec.length}}}", value):
-            return f"malformed: not {2 * spec.length} hexadecimal digits"
-        case SecretKind.BASE64:
-            try:
-                length = len(base64.b64decode(value, validate=True))
-            except (binascii.Error, ValueError):
-                return "malformed: not base64"
-            return "" if length == spec.length else f"malformed: {length} bytes of base64, {spec.length} are needed"
-        case SecretKind.ARGON2:
-            return _argon2(value)
-        case SecretKind.INTEGER if not re.fullmatch(r"-?\d+", value):
-            return "malformed: not a whole number"
-        case SecretKind.USERNAME if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,62}", value):
-            return "malformed: not a name of letters, digits, dots, dashes and underscores"
-        case SecretKind.EXTERNAL if len(value) < MIN_EXTERNAL:
-            return f"weak: {len(value)} characters"
-    return ""
-
-
 def _state(spec: SecretSpec, value: str | None) -> str:
     """The first thing that is wrong with a value; empty when nothing is."""
     if value is None:
@@ -142,37 +76,41 @@ def _state(spec: SecretSpec, value: str | None) -> str:
             return "weak: a word that everybody tries"
     if spec.pattern and not re.fullmatch(spec.pattern, value):
         return "malformed: not what its issuer gives out"
-    return _form(spec, value)
-
-
-_REMEDIES = {
-    "missing": "`estate secrets init` makes or asks for it",
-    "empty": "`estate secrets set {}`",
-    "a placeholder": "`estate secrets set {}`",
-}
+    return fault_of_form(spec, value)
 
 
 def _remedy(spec: SecretSpec, state: str) -> str:
-    if state in _REMEDIES:
-        return _REMEDIES[state].format(spec.name)
-    return (
-        f"`estate secrets rotate {spec.name}`"
-        if spec.generated and not spec.fixed
-        else f"`estate secrets set {spec.name}`"
-    )
+    """What puts a good value in place. Not a rotation: that deploys first, which the finding itself refuses."""
+    put = f"estate secrets set INVENTORY {spec.name}"
+    if state == "missing":
+        return "`estate secrets init` makes or asks for it; `estate secrets push` when only Infisical lacks it"
+    if spec.fixed and spec.kind not in _NAMES and state not in ("empty", "a placeholder"):
+        return spec.fixed
+    match spec.kind:
+        case SecretKind.PASSWORD:
+            return f"`openssl rand -hex {max(16, (spec.length + 1) // 2)} | {put}`"
+        case SecretKind.HEX:
+            return f"`openssl rand -hex {spec.length} | {put}`"
+        case SecretKind.BASE64:
+            return f"`openssl rand -base64 {spec.length} | {put}`"
+        case SecretKind.ARGON2:
+            return f"`{put}`, and the password behind it as {plain_name(spec)}"
+    return f"`{put}`"
 
 
 def _twins(specs: Mapping[str, SecretSpec], values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Names whose value another name has too, with that other name."""
-    first: dict[str, str] = {}
-    for name in sorted(values.keys()):
-        kind = specs[name].kind if name in specs else None
-        value = values[name]
-        if kind in _NAMES or not value.strip() or is_placeholder(value):
-            continue
-        if value in first:
-            yield name, first[value]
-        first.setdefault(value, name)
+    """Names whose value another name has too, with that other name.
+
+    Names and numbers may be the same twice, but no secret may be the same as one of them.
+    """
+    names: dict[str, list[str]] = defaultdict(list)
+    for name, value in sorted(values.items()):
+        if value.strip() and not is_placeholder(value):
+            names[value.strip()].append(name)
+    for group in names.values():
+        secrets = [name for name in group if name not in specs or specs[name].kind not in _NAMES]
+        others = [name for name in group if name not in secrets] + secrets[:1]
+        yield from ((name, others[0]) for name in secrets if name != others[0])
 
 
 def _matches(hashed: str, plain: str) -> bool:
@@ -184,16 +122,35 @@ def _matches(hashed: str, plain: str) -> bool:
         return True  # the hash itself has a finding already
 
 
-def _plains(specs: Mapping[str, SecretSpec], values: Mapping[str, str]) -> Iterator[tuple[str, str, Severity]]:
-    """What is wrong with the passwords behind hashes."""
+def _plains(specs: Mapping[str, SecretSpec], values: Mapping[str, str]) -> Iterator[tuple[str, str, str, Severity]]:
+    """What is wrong with the passwords behind hashes: name, finding, remedy, severity."""
     for name, spec in specs.items():
         if spec.kind is not SecretKind.ARGON2 or name not in values:
             continue
-        plain = values.get(plain_name(spec))
-        if not plain:
-            yield name, f"the password behind it ({plain_name(spec)}) is not kept", Severity.WARN
-        elif not _matches(values[name], plain):
-            yield name, f"{plain_name(spec)} is not the password behind it", Severity.REFUSE
+        plain = plain_name(spec)
+        value = values.get(plain, "")
+        if not value.strip():
+            yield (
+                name,
+                f"the password behind it ({plain}) is not kept",
+                f"`estate secrets rotate {name}`",
+                Severity.WARN,
+            )
+            continue
+        # Whoever guesses it is in, however good the hash
+        if state := _state(spec.model_copy(update={"kind": SecretKind.PASSWORD, "pattern": ""}), value):
+            yield plain, state, _remedy(spec, state), Severity.REFUSE
+        if not _matches(values[name], value):
+            text = f"{plain} is not the password behind it"
+            yield name, text, f"set {name} and {plain} together", Severity.REFUSE
+
+
+def _consumers(
+    specs: Mapping[str, SecretSpec], users: Callable[[str], tuple[str, ...]]
+) -> Callable[[str], tuple[str, ...]]:
+    """The consumers of every name; a password behind a hash has those of the hash."""
+    behind = {plain_name(spec): name for name, spec in specs.items() if spec.kind is SecretKind.ARGON2}
+    return lambda name: users(behind.get(name, name))
 
 
 def audit(
@@ -210,24 +167,27 @@ def audit(
     + since: from when on each value has been what it is, where that is known
     """
     found: list[Finding] = []
+    users = _consumers(specs, consumers)
 
-    def add(name: str, text: str, severity: Severity, remedy: str) -> None:
-        found.append(Finding(name, consumers(name), text, severity, remedy))
+    def add(name: str, text: str, remedy: str, severity: Severity = Severity.REFUSE) -> None:
+        found.append(Finding(name, users(name), text, severity, remedy))
 
     for name, spec in specs.items():
         if state := _state(spec, values.get(name)):
-            add(name, state, Severity.REFUSE, _remedy(spec, state))
+            add(name, state, _remedy(spec, state))
         age = (now - since[name]).days if since and name in since else 0
         if spec.rotate_days and age > spec.rotate_days:
             text = f"{age} days old, to be rotated every {spec.rotate_days}"
-            add(name, text, Severity.WARN, f"`estate secrets rotate {name}`")
+            add(name, text, f"`estate secrets rotate {name}`", Severity.WARN)
     for name, other in _twins(specs, values):
-        add(name, f"the same value as {other}", Severity.REFUSE, f"`estate secrets rotate {name}`")
-    for name, text, severity in _plains(specs, values):
-        add(name, text, severity, f"`estate secrets rotate {name}`")
+        text = f"the same value as {other}"
+        add(name, text, _remedy(specs[name], text) if name in specs else f"`estate secrets remove {name}`")
+    for name, text, remedy, severity in _plains(specs, values):
+        add(name, text, remedy, severity)
     known = set(specs) | {plain_name(spec) for spec in specs.values() if spec.kind is SecretKind.ARGON2}
     for name in values.keys() - known:
-        add(name, "unused: no service declares it", Severity.WARN, f"declare it, or `estate secrets remove {name}`")
+        remedy = f"declare it, or `estate secrets remove {name}`"
+        add(name, "unused: no service declares it", remedy, Severity.WARN)
     return sorted(found, key=lambda finding: (finding.secret, finding.severity, finding.finding))
 
 
@@ -243,5 +203,7 @@ def table(findings: Iterable[Finding]) -> Table:
     result = Table("secret", "used by", "finding", "remedy")
     for finding in findings:
         style = "red" if finding.severity is Severity.REFUSE else "yellow"
-        result.add_row(finding.secret, ", ".join(finding.consumers), f"[{style}]{finding.finding}[/]", finding.remedy)
+        # Text, not markup: names come from the store
+        cells = (finding.secret, ", ".join(finding.consumers), finding.finding, finding.remedy)
+        result.add_row(*(Text(cell, style if n == 2 else "") for n, cell in enumerate(cells)))
     return result

@@ -22,8 +22,10 @@ _PLACEHOLDER = re.compile(
     | not[-_ ]?(set|available|configured|yet[-_ ]set)""",
     re.IGNORECASE | re.VERBOSE,
 )
-# Left over by something that should have filled them in; a name in capitals, so that no random value looks like it
-_UNFILLED = re.compile(r"\$\{[A-Z_][A-Z0-9_]+(:?[-+?][^{}]*)?\}|\{\{\s*[a-z_][\w.]+\s*\}\}")
+# Left over by something that should have filled them in: in a URL, or with a name that no random value has
+_UNFILLED = re.compile(
+    r"\$\{[A-Z]+_[A-Z0-9_]+(:?[-+?][^{}]*)?\}|\{\{\s*[a-z_][\w.]+\s*\}\}|^[a-z][a-z0-9+.-]*://.*\$\{\w+[^{}]*\}"
+)
 _VARIABLE = re.compile(r"\$[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|([%@])[A-Z][A-Z0-9_]*\2")
 
 _LEET = str.maketrans("@4301$57!", "aaeoisstl")
