@@ -1,15 +1,25 @@
 """One HTTP session: time limits, retries with back-off, an address and an authority of one's own."""
 
+import math
 import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from estate.clients.errors import ApiError, BadAnswerError, RateLimitedError, ServerFaultError, UnreachableError
+from estate.clients.errors import (
+    ApiError,
+    BadAnswerError,
+    RateLimitedError,
+    RejectedError,
+    ServerFaultError,
+    UnreachableError,
+)
 from estate.secrets.redact import redact
 
 Json = dict[str, Any]
@@ -35,6 +45,7 @@ class Policy:
     """Time limits and retries; times in seconds.
 
     + patience: no further attempt begins after this time, however many are left
+    + longest_wait: between two attempts, unless the server asks for more
     """
 
     connect: float = 5
@@ -48,7 +59,12 @@ class Policy:
         """Seconds before the next attempt: doubled each time, or what the server asks for."""
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, ApiError) else 0.0
-        return min(max(asked, self.first_wait * 2.0 ** (state.attempt_number - 1)), self.longest_wait)
+        return max(asked, min(self.first_wait * 2.0 ** (state.attempt_number - 1), self.longest_wait))
+
+    def exhausted(self, state: RetryCallState) -> bool:
+        """Whether the next attempt would begin too late; asking before the server wants it is of no use."""
+        begun = max(state.seconds_since_start or 0, state.idle_for)
+        return begun + state.upcoming_sleep > self.patience
 
 
 class _AtAddress(httpx.BaseTransport):
@@ -116,7 +132,7 @@ class Session:
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, ApiError) and error.transient),
             wait=self.policy.wait,
-            stop=stop_after_attempt(self.policy.attempts) | stop_after_delay(self.policy.patience),
+            stop=stop_after_attempt(self.policy.attempts) | self.policy.exhausted,
             sleep=self.sleep,
             reraise=True,
         )
@@ -135,6 +151,9 @@ class Session:
         except httpx.HTTPError as error:
             fault = f"no answer ({self.endpoint.url}, {type(error).__name__})"
             raise UnreachableError(where, fault, transient=repeatable) from None
+        except (httpx.InvalidURL, UnicodeError):
+            fault = "cannot be asked: the address or a credential holds characters that do not belong there"
+            raise RejectedError(where, fault, "paste it again, without quotes and spaces") from None
         return self._checked(answer, where, repeatable)
 
     def _checked(self, answer: httpx.Response, where: str, repeatable: bool) -> Json:
@@ -144,8 +163,9 @@ class Session:
         except ValueError:
             document = None
         if status == 429:
-            wait = float(answer.headers.get("retry-after") or 0)
-            raise RateLimitedError(where, "too many requests (429)", retry_after=wait, transient=True)
+            wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
+            asked = f", to be tried again in {math.ceil(wait)} s" if wait else ""
+            raise RateLimitedError(where, f"too many requests (429){asked}", retry_after=wait, transient=True)
         if status >= 500:
             raise ServerFaultError(where, f"server fault ({status})", transient=repeatable)
         if status >= 400:
@@ -155,12 +175,42 @@ class Session:
         return document
 
 
+def retry_after(text: str, now: datetime) -> float:
+    """Seconds of a Retry-After header, which holds a number or a date; 0 when it holds neither."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(text).astimezone(UTC) - now).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return 0.0
+    return seconds if 0 < seconds < math.inf else 0.0
+
+
+def moment(where: str, text: object) -> datetime | None:
+    """A point in time of an answer, in UTC unless it says otherwise; None for nothing. Raises BadAnswerError."""
+    if text in (None, ""):
+        return None
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise BadAnswerError(where, "the answer holds a point in time that is none") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def message_of(body: Json) -> str:
     """An error body's message as one masked line: it may be a text, or a list of issues."""
-    message = body.get("message", "")
+    message = body.get("message") or ""
     if isinstance(message, list):
-        parts = [
-            f"{'.'.join(map(str, i.get('path', [])))} {i.get('message', '')}" for i in message if isinstance(i, dict)
-        ]
-        message = "; ".join(parts)
-    return redact(str(message)).strip()[:300]
+        message = "; ".join(_issue(item) for item in message)
+    elif not isinstance(message, str):
+        message = ""  # an object can hold anything
+    return " ".join(redact(message).split())[:300]
+
+
+def _issue(item: object) -> str:
+    if not isinstance(item, dict):
+        return str(item) if isinstance(item, str) else ""
+    path = item.get("path")
+    where = ".".join(map(str, path)) if isinstance(path, list) else ""
+    return f"{where} {item.get('message', '')}".strip()

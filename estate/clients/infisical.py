@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -26,7 +27,7 @@ from estate.clients.errors import (
     TokenExpiredError,
     UnauthorisedError,
 )
-from estate.clients.http import Endpoint, Json, Policy, Session, message_of
+from estate.clients.http import Endpoint, Json, Policy, Session, message_of, moment
 from estate.secrets.redact import redact
 
 _SERVICE_TOKEN = re.compile(r"^st\.")
@@ -117,7 +118,8 @@ class Infisical:
         if not isinstance(token, str) or not token:
             raise BadAnswerError("infisical/login", "the answer holds no access token")
         self.token = token
-        return int(answer.get("expiresIn") or 0)
+        lifetime = answer.get("expiresIn")
+        return int(lifetime) if isinstance(lifetime, int | float) else 0
 
     def call(
         self, method: str, path: str, *, where: str = "", params: Json | None = None, body: Json | None = None
@@ -126,13 +128,14 @@ class Infisical:
         return self.session.request(method, path, where=where, params=params, body=body)
 
     def service_token(self) -> ServiceToken:
-        """What the legacy service token in use is for, and until when."""
-        answer = self.call("GET", "/api/v2/service-token", where="infisical/service-token")
-        scopes = tuple((str(s["environment"]), str(s["secretPath"])) for s in answer.get("scopes", []))
-        expires = answer.get("expiresAt")
-        return ServiceToken(
-            str(answer.get("workspace", "")), scopes, datetime.fromisoformat(expires) if expires else None
-        )
+        """What the legacy service token in use is for, and until when. Raises BadAnswerError."""
+        where = "infisical/service-token"
+        answer = self.call("GET", "/api/v2/service-token", where=where)
+        project, scopes = answer.get("workspace"), answer.get("scopes", [])
+        if not isinstance(project, str) or not isinstance(scopes, list) or not all(isinstance(s, dict) for s in scopes):
+            raise BadAnswerError(where, "the answer is not that of a service token")
+        pairs = tuple((str(s.get("environment", "")), str(s.get("secretPath", "/"))) for s in scopes)
+        return ServiceToken(project, pairs, moment(where, answer.get("expiresAt")))
 
     def secrets(self, scope: Scope) -> dict[str, str]:
         """Every value of a folder by name: its imports, the later above the earlier, and its own above all.
@@ -141,7 +144,10 @@ class Infisical:
         """
         answer = self._list(scope)
         values: dict[str, str] = {}
-        for group in answer.get("imports") or []:
+        imports = answer.get("imports") or []
+        if not isinstance(imports, list) or not all(isinstance(group, dict) for group in imports):
+            raise BadAnswerError(str(scope), "the answer holds something that is not a list of imports")
+        for group in imports:
             values |= self._values(scope, group.get("secrets"), own=False)
         return values | self._values(scope, answer.get("secrets"), own=True)
 
@@ -160,11 +166,13 @@ class Infisical:
         for name in sorted(names):
             body = {"projectId": scope.project, "environment": scope.environment, "secretPath": scope.path}
             try:
-                self.call("DELETE", f"/api/v4/secrets/{name}", where=f"{scope}/{name}", body=body)
+                self.call("DELETE", f"/api/v4/secrets/{quote(name, safe='')}", where=f"{scope}/{name}", body=body)
             except NotFoundError as error:
                 if _is_missing_route(error):
                     body["workspaceId"] = body.pop("projectId")
-                    self.call("DELETE", f"/api/v3/secrets/raw/{name}", where=f"{scope}/{name}", body=body)
+                    self.call(
+                        "DELETE", f"/api/v3/secrets/raw/{quote(name, safe='')}", where=f"{scope}/{name}", body=body
+                    )
                 elif "ecret" not in error.text:
                     raise
 

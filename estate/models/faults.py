@@ -20,15 +20,19 @@ class Fault:
 
 
 class EstateFaults(Exception):  # noqa: N818 - it carries many faults
-    """All faults of a check at once."""
+    """All faults of a check at once.
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    + aftermath: what that means for the hosts; a check comes before any change
+    """
+
+    def __init__(self, faults: Iterable[Fault], aftermath: str = ", nothing was changed") -> None:
         self.faults = sorted(set(faults))
+        self.aftermath = aftermath
         super().__init__(str(self))
 
     def __str__(self) -> str:
         count = len(self.faults)
-        head = f"{count} fault{'s' if count != 1 else ''} found, nothing was changed:"
+        head = f"{count} fault{'s' if count != 1 else ''} found{self.aftermath}:"
         return "\n".join([head, *(f"  {fault}" for fault in self.faults)])
 
 

@@ -52,6 +52,7 @@ def _health(stack: Stack, health: Health) -> dict[str, Any]:
         "timeout": f"{health.timeout}s",
         "retries": health.retries,
         "start_period": f"{health.start_period}s",
+        "start_interval": f"{health.start_interval}s",
     }
 
 

@@ -70,11 +70,20 @@ def rotate(
         sealed = backend.file.open()
         if not is_live(backend, sealed) or sealed.access is None:
             raise EstateFaults([Fault("infisical", "is not set up", "deploy first: the first deploy sets it up")])
-        if name in TOKENS:
-            _rotate_token(estate, backend, sealed, TOKENS[name])
-            out.print(f"{name} is rotated; the old one is revoked")
-            return
-        spec = _checked(backend, name)
-        steps = EstateSteps(estate, backend, sealed)
-        Rotate(sealed, backend.file.save, steps, _say).run(spec, lambda: _new_values(spec, from_file))
-    out.print(f"{name} is rotated; recreated: {', '.join(steps.recreated) or 'nothing'}")
+        spec = None if name in TOKENS else _checked(backend, name)
+        try:
+            outcome = _rotated(estate, backend, sealed, name, spec, from_file)
+        except EstateFaults as error:
+            raise EstateFaults(error.faults, aftermath="") from None
+    out.print(f"{name} is rotated; {outcome}")
+
+
+def _rotated(
+    estate: Estate, backend: Backend, sealed: Sealed, name: str, spec: SecretSpec | None, from_file: Path | None
+) -> str:
+    if spec is None:
+        _rotate_token(estate, backend, sealed, TOKENS[name])
+        return "the old one is revoked"
+    steps = EstateSteps(estate, backend, sealed)
+    Rotate(sealed, backend.file.save, steps, _say).run(spec, lambda: _new_values(spec, from_file))
+    return f"recreated: {', '.join(steps.recreated) or 'nothing'}"

@@ -82,7 +82,7 @@ def faults: values as $v | wanted[] | . as $name | $v[$name] as $value
 def quoted: if test("[\u0027\\\\]") then "\"" + (gsub("\\\\"; "\\\\") | gsub("\""; "\\\"") | gsub("\\$"; "\\$")) + "\""
     else "\u0027" + . + "\u0027" end;
 def dotenv: values as $v | "# Written by the deploy; a change made here is overwritten by the next one.\n"
-    + ([$env_names[] | . + "=" + ($v[.] | shd) + "\n"] | add // "");
+    + ([$env_names[] | . + "=" + ($v[.] | quoted) + "\n"] | add // "");
 '
 FILE_TEXT='values as $v | $files[$index] | . as $f | .text | split("{value}") | join($v[$f.secret])'
 run_jq() { # OPTIONS PROGRAM
@@ -133,7 +133,7 @@ secrets=$(checked "$answer" "reading the secrets" "estate secrets status says wh
 printf '%s' "$secrets" | jq -e '.secrets | type == "array"' >/dev/null || fail "the answer holds no list of secrets"
 run_jq -e 'moved | not' >/dev/null || fail "the server answered for another environment or path" "use a token of this one"
 run_jq -e 'hidden | not' >/dev/null || fail "the server hides values" "let the identity read values"
-faults=$(run_jq -r faults)
+faults=$(run_jq -r faults) || fail "the answer cannot be understood" "see what answers at $base"
 [ -z "$faults" ] || fail "$(printf '%s' "$faults" | tr '\n' ';' | sed 's/;/; /g')" "estate secrets audit, then estate secrets set NAME"
 
 # Names whose line in .env is another one; the lines themselves stay in this pipe
