@@ -1,6 +1,7 @@
 """One HTTP session: time limits, retries with back-off, an address and an authority of one's own."""
 
 import math
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from estate.clients.errors import (
     ApiError,
@@ -25,6 +26,7 @@ from estate.secrets.redact import redact
 Json = dict[str, Any]
 Translate = Callable[[str, int, Json], ApiError]
 """Makes the error of a 4xx answer: where, status, body."""
+_HEADER = re.compile(r"[!-~]*")
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,10 @@ class Policy:
         asked = error.retry_after if isinstance(error, ApiError) else 0.0
         return max(asked, min(self.first_wait * 2.0 ** (state.attempt_number - 1), self.longest_wait))
 
-    def exhausted(self, state: RetryCallState) -> bool:
-        """Whether the next attempt would begin too late; asking before the server wants it is of no use."""
+    def stop(self, state: RetryCallState) -> bool:
+        """Whether this was the last attempt; asking before the server wants to be asked is of no use."""
         begun = max(state.seconds_since_start or 0, state.idle_for)
-        return begun + state.upcoming_sleep > self.patience
+        return state.attempt_number >= self.attempts or begun + state.upcoming_sleep > self.patience
 
 
 class _AtAddress(httpx.BaseTransport):
@@ -132,7 +134,7 @@ class Session:
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, ApiError) and error.transient),
             wait=self.policy.wait,
-            stop=stop_after_attempt(self.policy.attempts) | self.policy.exhausted,
+            stop=self.policy.stop,
             sleep=self.sleep,
             reraise=True,
         )
@@ -141,6 +143,9 @@ class Session:
 
     def _once(self, method: str, path: str, where: str, params: Json | None, body: Json | None) -> Json:
         repeatable = method != "POST" or path.endswith("/login")
+        if not _HEADER.fullmatch(self.token):
+            fault = "its token holds characters that no token has"
+            raise RejectedError(where, fault, "paste it again, without quotes, spaces and line breaks")
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
             answer = self._client.request(method, path, params=params, json=body, headers=headers)
@@ -151,9 +156,6 @@ class Session:
         except httpx.HTTPError as error:
             fault = f"no answer ({self.endpoint.url}, {type(error).__name__})"
             raise UnreachableError(where, fault, transient=repeatable) from None
-        except (httpx.InvalidURL, UnicodeError):
-            fault = "cannot be asked: the address or a credential holds characters that do not belong there"
-            raise RejectedError(where, fault, "paste it again, without quotes and spaces") from None
         return self._checked(answer, where, repeatable)
 
     def _checked(self, answer: httpx.Response, where: str, repeatable: bool) -> Json:

@@ -9,12 +9,13 @@ import typer
 from rich.table import Table
 
 from estate.cli.errors import CHANGES, out, readable_faults
-from estate.cli.secrets.common import InventoryArgument, ask, backend_at, is_live, operator, read_values
+from estate.cli.secrets.common import InventoryArgument, ask, backend_at, is_live, operator
 from estate.models.faults import EstateFaults, Fault, did_you_mean
 from estate.models.secret import SecretSpec
 from estate.secret_store.backend import Backend
 from estate.secrets.audit import audit, gate
 from estate.secrets.compare import compare
+from estate.secrets.env_file import read_values
 from estate.secrets.generate import generate
 from estate.secrets.sealed import Identity, Sealed
 from estate.secrets.sealed import keygen as make_identity

@@ -1,6 +1,5 @@
 """What the commands share: the inventory's backend, a session as the operator, values from a file."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dotenv.main import DotEnv
 
 from estate.clients.errors import ApiError
 from estate.clients.infisical import Infisical, Scope
@@ -43,27 +41,6 @@ def operator(backend: Backend, sealed: Sealed | None) -> Iterator[tuple[Infisica
             yield infisical, backend.scope(project)
     except ApiError as error:
         raise EstateFaults([error.fault]) from None
-
-
-def read_values(path: Path) -> dict[str, str]:
-    """Names and values of a `.env` or `.json` file; values are taken literally, never interpolated.
-
-    Raises EstateFaults when it is missing or unreadable.
-    """
-    if not path.is_file():
-        raise EstateFaults([Fault(str(path), "no such file")])
-    if path.suffix == ".json":
-        try:
-            found = json.loads(path.read_text())
-        except json.JSONDecodeError as error:
-            raise EstateFaults([Fault(str(path), f"not JSON (line {error.lineno})", "correct it")]) from None
-        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-            raise EstateFaults([Fault(str(path), "not an object of names and texts", "correct it")])
-        values: dict[str, str] = found
-    else:
-        values = {name: value or "" for name, value in DotEnv(path, interpolate=False).dict().items()}
-    redact.learn(values.values())
-    return values
 
 
 def ask(name: str, purpose: str) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from estate.cli.errors import out, readable_faults
 from estate.cli.secrets.base import FromFile
-from estate.cli.secrets.common import InventoryArgument, ask, is_live, read_values
+from estate.cli.secrets.common import InventoryArgument, ask, is_live
 from estate.inventory import Estate
 from estate.inventory import load as load_estate
 from estate.models.faults import EstateFaults, Fault, did_you_mean
@@ -16,6 +16,7 @@ from estate.remote import run_as_root
 from estate.secret_store.backend import Backend, backend_of
 from estate.secret_store.rotation_steps import EstateSteps
 from estate.secret_store.tokens import TOKENS, RotateToken
+from estate.secrets.env_file import read_values
 from estate.secrets.generate import generate
 from estate.secrets.rotate import Rotate, refusal
 from estate.secrets.sealed import Sealed

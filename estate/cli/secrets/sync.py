@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from estate.cli.errors import CHANGES, out, readable_faults
-from estate.cli.secrets.common import InventoryArgument, backend_at, is_live, names_of, operator, read_values
+from estate.cli.secrets.common import InventoryArgument, backend_at, is_live, names_of, operator
 from estate.models.faults import EstateFaults, Fault
 from estate.render.dotenv import dotenv
 from estate.secret_store.backend import Backend
 from estate.secrets.compare import Difference, compare
+from estate.secrets.env_file import read_values
 from estate.secrets.sealed import Sealed, write_private
 
 EnvFile = Annotated[Path, typer.Option("--env-file", help="The .env file.")]
