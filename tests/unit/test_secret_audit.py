@@ -53,10 +53,10 @@ def b64(data):
     return base64.b64encode(data).decode()
 
 
-PASSWORD, HEX, BASE64, ARGON2 = SecretKind.PASSWORD, SecretKind.HEX, SecretKind.BASE64, SecretKind.ARGON2
+HEX, BASE64, ARGON2 = SecretKind.HEX, SecretKind.BASE64, SecretKind.ARGON2
 EXTERNAL, INTEGER, USERNAME = SecretKind.EXTERNAL, SecretKind.INTEGER, SecretKind.USERNAME
-TOKEN = {"pattern": r"tvly-[A-Za-z0-9]{16,}"}
-KEY = GOOD[:32]
+ISSUED = {"pattern": r"tvly-[A-Za-z0-9]{16,}"}
+HALF = GOOD[:32]
 
 REFUSED = [
     (spec(), None, "missing"),
@@ -84,11 +84,11 @@ REFUSED = [
     (spec(), f"{GOOD}\0{GOOD}", "malformed: a line break (.env cannot hold it)"),
     (spec(EXTERNAL), f"{GOOD}\r{GOOD}", "malformed: a line break (.env cannot hold it)"),
     (spec(EXTERNAL), GOOD[:7], "weak: 7 characters"),
-    (spec(EXTERNAL, **TOKEN), GOOD, "malformed: not what its issuer gives out"),
-    (spec(EXTERNAL, **TOKEN), f"tvly-{GOOD}!", "malformed: not what its issuer gives out"),
-    (spec(HEX, length=16), KEY[:-1], "malformed: not 32 hexadecimal digits"),
-    (spec(HEX, length=16), KEY + "00", "malformed: not 32 hexadecimal digits"),
-    (spec(HEX, length=16), KEY[:-1] + "g", "malformed: not 32 hexadecimal digits"),
+    (spec(EXTERNAL, **ISSUED), GOOD, "malformed: not what its issuer gives out"),
+    (spec(EXTERNAL, **ISSUED), f"tvly-{GOOD}!", "malformed: not what its issuer gives out"),
+    (spec(HEX, length=16), HALF[:-1], "malformed: not 32 hexadecimal digits"),
+    (spec(HEX, length=16), HALF + "00", "malformed: not 32 hexadecimal digits"),
+    (spec(HEX, length=16), HALF[:-1] + "g", "malformed: not 32 hexadecimal digits"),
     (spec(HEX, length=16), "01234567" * 4, "weak: too regular"),
     (spec(BASE64, length=32), b64(GOOD[:31].encode()), "malformed: 31 bytes of base64, 32 are needed"),
     (spec(BASE64, length=32), "!" + b64(GOOD[:32].encode()), "malformed: not base64"),
@@ -134,11 +134,11 @@ def test_what_is_wrong_with_a_hash(value, said):
         (spec(), b64(sha256(b"openssl rand -base64 32").digest())),
         (spec(length=16), "kT9w!Zp4#Lq7vB2x"),
         (spec(length=64), GOOD[:32]),
-        (spec(HEX, length=16), KEY),
-        (spec(HEX, length=16), KEY.upper()),
+        (spec(HEX, length=16), HALF),
+        (spec(HEX, length=16), HALF.upper()),
         (spec(BASE64, length=32), b64(sha256(b"key").digest())),
         (spec(EXTERNAL), "correct horse battery"),
-        (spec(EXTERNAL, **TOKEN), f"tvly-{GOOD}"),
+        (spec(EXTERNAL, **ISSUED), f"tvly-{GOOD}"),
         (spec(EXTERNAL), "a#b'c\"d$e\\f`g"),
         (spec(INTEGER), "-1001"),
         (spec(INTEGER), "123456"),
@@ -156,7 +156,7 @@ def test_hashes_with_sane_parameters_are_well(value):
     assert check({"X": value, "X_PLAIN": GOOD}, spec(ARGON2)) == []
 
 
-@pytest.mark.parametrize("kind", [PASSWORD, USERNAME, HEX, BASE64, ARGON2])
+@pytest.mark.parametrize("kind", [SecretKind.PASSWORD, USERNAME, HEX, BASE64, ARGON2])
 @pytest.mark.parametrize("length", [16, 32, 40])
 def test_whatever_is_generated_passes(kind, length):
     one = spec(kind, length=length)
@@ -189,8 +189,8 @@ def test_repetitions_runs_and_few_kinds_of_characters_count_for_less(less, more)
 
 
 def test_a_published_value_is_refused_whatever_its_form(monkeypatch):
-    monkeypatch.setattr(known, "_leaked", lambda: frozenset({sha256(KEY.encode()).hexdigest()}))
-    assert [one.finding for one in check({"X": KEY}, spec(HEX, length=16))] == ["leaked: this value was published"]
+    monkeypatch.setattr(known, "_leaked", lambda: frozenset({sha256(HALF.encode()).hexdigest()}))
+    assert [one.finding for one in check({"X": HALF}, spec(HEX, length=16))] == ["leaked: this value was published"]
 
 
 def test_the_same_value_under_two_names_names_the_other_one():
