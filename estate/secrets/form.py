@@ -16,6 +16,7 @@ MIN_PASSWORD = 32
 """Characters (seed 001, 1.3)."""
 MIN_EXTERNAL = 8
 MIN_BITS = 100
+"""Of a password of MIN_PASSWORD characters; of a shorter one, half of its share."""
 MIN_ARGON2_MEMORY = 19 * 1024
 """KiB (OWASP password storage cheat sheet: 19 MiB with two passes, 46 MiB with one)."""
 ONE_PASS_MEMORY = 46 * 1024
@@ -89,7 +90,9 @@ def _password(spec: SecretSpec, value: str) -> str:
     least = min(spec.length, MIN_PASSWORD)
     if len(value) < least:
         return f"weak: {len(value)} characters, {least} are needed"
-    return "weak: too regular" if bits(value) < min(MIN_BITS, 4.0 * least) else ""
+    # A short random password repeats itself by chance more than a long one does
+    enough = MIN_BITS * least / MIN_PASSWORD / (1 if least == MIN_PASSWORD else 2)
+    return "weak: too regular" if bits(value) < enough else ""
 
 
 def _key(spec: SecretSpec, text: str, data: bytes) -> str:

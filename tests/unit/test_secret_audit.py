@@ -53,8 +53,7 @@ def b64(data):
     return base64.b64encode(data).decode()
 
 
-HEX, BASE64, ARGON2 = SecretKind.HEX, SecretKind.BASE64, SecretKind.ARGON2
-EXTERNAL, INTEGER, USERNAME = SecretKind.EXTERNAL, SecretKind.INTEGER, SecretKind.USERNAME
+PASSWORD, USERNAME, HEX, BASE64, ARGON2, EXTERNAL, INTEGER = SecretKind
 ISSUED = {"pattern": r"tvly-[A-Za-z0-9]{16,}"}
 HALF = GOOD[:32]
 
@@ -76,6 +75,9 @@ REFUSED = [
     (spec(length=64), GOOD[:31], "weak: 31 characters, 32 are needed"),
     (spec(), "aA1!" * 10, "weak: too regular"),
     (spec(), "Tr0ub4dor&3." * 4, "weak: too regular"),
+    (spec(length=8), "12345670", "weak: a word that everybody tries"),
+    (spec(length=8), "abcd1234", "weak: too regular"),
+    (spec(length=16), "abcdabcdabcdabcd", "weak: too regular"),
     (spec(), "abcdefghijklmnopqrstuvwxyz0123456789", "weak: too regular"),
     (spec(), "qwertyuiopasdfghjklzxcvbnm123456", "weak: too regular"),
     (spec(), f" {GOOD}", "malformed: whitespace at an end (Infisical trims it)"),
@@ -156,8 +158,8 @@ def test_hashes_with_sane_parameters_are_well(value):
     assert check({"X": value, "X_PLAIN": GOOD}, spec(ARGON2)) == []
 
 
-@pytest.mark.parametrize("kind", [SecretKind.PASSWORD, USERNAME, HEX, BASE64, ARGON2])
-@pytest.mark.parametrize("length", [16, 32, 40])
+@pytest.mark.parametrize("kind", [PASSWORD, USERNAME, HEX, BASE64, ARGON2])
+@pytest.mark.parametrize("length", [12, 16, 24, 32, 40])
 def test_whatever_is_generated_passes(kind, length):
     one = spec(kind, length=length)
     for _ in range(1 if kind is ARGON2 else 300):
