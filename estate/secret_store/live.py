@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from estate.clients.cloudflare import token_expiry
-from estate.clients.errors import ApiError
+from estate.clients.errors import ApiError, UnauthorisedError
 from estate.inventory import Estate
 from estate.models.faults import EstateFaults
 from estate.models.host import MainframeHost
@@ -71,6 +71,9 @@ def _cloudflare(estate: Estate, values: Mapping[str, str], silent: list[str]) ->
             if spec.issuer == "cloudflare" and values.get(name):
                 try:
                     ends = token_expiry(values[name])
+                except UnauthorisedError as error:
+                    yield Expiry(name, "cloudflare token", datetime.now(UTC), None, f"{error.text}; {error.advice}")
+                    continue
                 except ApiError as error:
                     silent.append(f"Cloudflare about {name} ({error.text})")
                     continue

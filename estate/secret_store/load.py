@@ -102,20 +102,24 @@ def read_infisical(backend: Backend, sealed: Sealed | None) -> dict[str, str]:
         raise EstateFaults([error.fault]) from None
 
 
-def _with_own(backend: Backend, values: dict[str, str], sealed: Sealed | None) -> dict[str, str]:
-    """Infisical's own keys as the sealed copy has them. Raises EstateFaults where Infisical has other ones."""
-    if sealed is None:
-        return values
-    own = {name: value for name, value in sealed.values().items() if name in backend.own}
-    remedy = "the sealed copy decides these: `estate secrets push` brings Infisical's copy into line"
-    faults = [
-        Fault(f"secrets/{name}", "Infisical and the sealed copy have different values", remedy)
+def own_findings(backend: Backend, values: Mapping[str, str], sealed: Sealed | None) -> list[Finding]:
+    """Infisical's own keys of which Infisical has another value than the sealed copy, which decides them."""
+    own = {name: value for name, value in sealed.values().items() if name in backend.own} if sealed else {}
+    remedy = "`estate secrets push --sealed` brings Infisical's copy into line"
+    text = "Infisical and the sealed copy have different values"
+    return [
+        Finding(name, backend.consumers(name), text, Severity.REFUSE, remedy)
         for name, value in sorted(own.items())
         if values.get(name, value) != value
     ]
-    if faults:
-        raise EstateFaults(faults)
-    return values | own
+
+
+def _rotation_finding(backend: Backend, sealed: Sealed | None) -> list[Finding]:
+    if sealed is None or sealed.rotation is None:
+        return []
+    name = sealed.rotation.name
+    remedy = f"`estate secrets rotate {name}` finishes it"
+    return [Finding(name, backend.consumers(name), "its rotation was interrupted", Severity.WARN, remedy)]
 
 
 def load(backend: Backend, mode: Mode) -> Loaded:
@@ -129,14 +133,17 @@ def load(backend: Backend, mode: Mode) -> Loaded:
         origin = Origin.SEALED
     else:
         origin = Origin.INFISICAL if ready else Origin.BOOTSTRAP
+    found: list[Finding] = []
     if origin is Origin.INFISICAL:
-        values = _with_own(backend, read_infisical(backend, sealed), sealed)
+        values = read_infisical(backend, sealed)
+        found = own_findings(backend, values, sealed)
     elif sealed is None:
         raise EstateFaults([Fault(str(backend.file.path), "no sealed secrets", "bring the sealed copy here")])
     else:
         values = sealed.values()
     now = datetime.now(UTC)
     since = {name: entry.since for name, entry in sealed.secrets.items()} if sealed else {}
-    found = audit(backend.specs, backend.consumers, values, since=since, now=now)
+    found += audit(backend.specs, backend.consumers, values, since=since, now=now)
     found += ledger_findings(backend, sealed, now, service_token_expiry(backend, origin is Origin.INFISICAL))
+    found += _rotation_finding(backend, sealed)
     return Loaded(values, origin, tuple(found), sealed)

@@ -89,7 +89,7 @@ COPIES = {
         ("environment", {}, ["(404)", "correct project, environment and path"]),
         ("folder", {}, ["(404)", "correct project, environment and path"]),
         ("source", {"INFISICAL_PROJECT_ID": "00000000-0000-0000-0000-000000000000"}, ["(40"]),
-        ("source", {"INFISICAL_TOKEN": "st.no.such"}, ["infisical/service-token", "(40"]),
+        ("source", {"INFISICAL_TOKEN": "st.no.such"}, ["(40"]),
         ("source", {"INFISICAL_CLIENT_ID": "x", "INFISICAL_CLIENT_SECRET": "y"}, ["infisical/login", "(401)"]),
         ("source", {"ESTATE_SECRETS": "seald"}, ["no such source"]),
     ],

@@ -15,7 +15,7 @@ HARD = {
     "DOLLAR": "a$b ${C} $$",
     "SINGLE": "it's",
     "DOUBLE": 'say "hi"',
-    "BOTH": "it's \"five\" $5 and \\ back",
+    "BOTH": 'it\'s "five" $5 and \\ back',
     "HASH": "a #b",
     "BACKSLASH": "C:\\new\\table",
     "BACKSLASH_DOLLAR": "a\\$b'",

@@ -49,10 +49,11 @@ def _gather(specs: dict[str, SecretSpec], given: dict[str, str]) -> dict[str, st
     return values
 
 
-def _own_findings(backend: Backend, values: dict[str, str]) -> None:
-    """Refuse new values that the audit would refuse."""
-    specs = {name: spec for name, spec in backend.specs.items() if name in values}
-    gate(audit(specs, backend.consumers, values, now=datetime.now(UTC)))
+def _check_new(backend: Backend, there: dict[str, str], new: dict[str, str]) -> None:
+    """Refuse new values that would make the audit refuse what it did not refuse before."""
+    now = datetime.now(UTC)
+    before, after = (audit(backend.specs, backend.consumers, values, now=now) for values in (there, there | new))
+    gate(finding for finding in after if finding not in before)
 
 
 def init(inventory: InventoryArgument, from_file: FromFile = None) -> None:
@@ -64,7 +65,7 @@ def init(inventory: InventoryArgument, from_file: FromFile = None) -> None:
         missing = {name: spec for name, spec in backend.specs.items() if not there.get(name, "").strip()}
         given = read_values(from_file) if from_file else {}
         made = _gather(missing, given) if missing else {}
-        _own_findings(backend, made)
+        _check_new(backend, there, made)
         sealed.put(made)
         if made or not backend.file.exists:
             if is_live(backend, sealed):
@@ -113,7 +114,7 @@ def set_(
         given = read_values(from_file) if from_file else {}
         spec = backend.specs.get(name)
         value = given.get(name) or ask(name, spec.purpose if spec else "not declared by any service")
-        _own_findings(backend, {name: value})
+        _check_new(backend, sealed.values(), {name: value})
         if is_live(backend, sealed):
             with operator(backend, sealed) as (infisical, scope):
                 infisical.upsert(scope, {name: value})

@@ -1,4 +1,4 @@
-"""Stand-in for Infisical: its environment, its database and cache, its status and its bootstrap."""
+"""Stand-in for Infisical: its HTTP API with state in PostgreSQL, and faults that can be switched on."""
 
 SOFTWARE = "Infisical"
 VERSION = "v0.159.27"

@@ -1,10 +1,9 @@
-"""Infisical's HTTP API: status and bootstrap; anything outside /api is the web page, with 200."""
+"""Infisical's HTTP API: a table of routes over plain handlers; anything outside /api is the web page, with 200."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-import uuid
+import json
+import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -15,7 +14,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from lab.standins.infisical import tokens
+from lab.standins.infisical import auth, folders, provisioning, secrets_api
+from lab.standins.infisical.call import Call, Server
+from lab.standins.infisical.faults import Faults
+from lab.standins.infisical.problems import Problem
 from lab.standins.infisical.settings import Settings
 from lab.standins.infisical.store import Store
 
@@ -23,50 +25,71 @@ EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 PAGE = """<!doctype html><html lang="en"><title>Infisical (lab stand-in)</title>
 <h1>Infisical: lab stand-in, not the real thing</h1></html>"""
 
+Handler = Callable[[Call], dict[str, Any]]
+_UA = "/api/v1/auth/universal-auth/identities/{identity}"
+OPEN: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", "/api/v1/admin/bootstrap", provisioning.bootstrap),
+    ("POST", "/api/v1/auth/universal-auth/login", auth.login),
+    ("POST", "/api/v1/auth/token/renew", auth.renew),
+)
+"""Calls without a token."""
+CLOSED: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/api/v2/service-token", auth.introspect),
+    ("GET POST", "/api/v1/projects", provisioning.projects),
+    ("GET", "/api/v1/projects/{project}", provisioning.project),
+    ("POST", "/api/v1/projects/{project}/environments", provisioning.environments),
+    ("GET POST PATCH", "/api/v1/projects/{project}/identity-memberships/{identity}", provisioning.memberships),
+    ("GET", "/api/v1/workspace", provisioning.projects),
+    ("GET POST", "/api/v2/workspace", provisioning.projects),
+    ("GET POST", "/api/v1/identities", provisioning.identities),
+    ("GET DELETE", "/api/v1/identities/{identity}", provisioning.identity),
+    ("GET POST", _UA, provisioning.universal_auth),
+    ("GET POST", _UA + "/client-secrets", provisioning.client_secrets),
+    ("POST", _UA + "/client-secrets/{secret}/revoke", provisioning.revoke),
+    ("GET POST", "/api/v1/folders", folders.folders),
+    ("GET POST", "/api/v2/folders", folders.folders),
+    ("GET POST", "/api/v1/secret-imports", folders.imports),
+    ("GET POST", "/api/v2/secret-imports", folders.imports),
+    ("GET", "/api/v4/secrets", secrets_api.listing),
+    ("POST PATCH DELETE", "/api/v4/secrets/batch", secrets_api.batch),
+    ("GET POST PATCH DELETE", "/api/v4/secrets/{name}", secrets_api.single),
+    ("GET", "/api/v3/secrets/raw", secrets_api.listing),
+    ("POST PATCH DELETE", "/api/v3/secrets/batch/raw", secrets_api.batch),
+    ("GET POST PATCH DELETE", "/api/v3/secrets/raw/{name}", secrets_api.single),
+)
+"""Calls that need a token."""
 
-def problem(status: int, error: str, message: str | list[dict[str, Any]]) -> JSONResponse:
-    """Write an error as Infisical does."""
-    document = {"reqId": f"req-{secrets.token_hex(7)}", "statusCode": status, "message": message, "error": error}
-    return JSONResponse(document, status)
 
-
-def _issues(body: object) -> list[dict[str, Any]]:
-    """Check a bootstrap body, in the form of zod's issues."""
-    fields = body if isinstance(body, dict) else {}
-    issues = [
-        {"code": "invalid_type", "expected": "string", "path": [name], "message": "Required"}
-        for name in ("email", "password", "organization")
-        if not isinstance(fields.get(name), str)
-    ]
-    if not issues and "@" not in fields["email"]:
-        issues.append({"code": "invalid_string", "path": ["email"], "message": "Invalid email"})
-    return issues
-
-
-def _admin(body: dict[str, str]) -> dict[str, Any]:
-    salt = secrets.token_bytes(16)
-    password = hashlib.scrypt(body["password"].encode(), salt=salt, n=2**14, r=8, p=1)
-    return {
-        "user": {"id": str(uuid.uuid4()), "email": body["email"], "username": body["email"]},
-        "organization": {"id": str(uuid.uuid4()), "name": body["organization"]},
-        "identity": {"id": str(uuid.uuid4()), "name": "Instance Admin Identity"},
-        "password": {"salt": salt.hex(), "scrypt": password.hex()},
-    }
+async def _body(request: Request) -> dict[str, Any]:
+    raw = await request.body()
+    if not raw:
+        return {}
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        raise Problem(400, "Body is not valid JSON") from None
+    if not isinstance(body, dict):
+        raise Problem(
+            422,
+            [{"code": "invalid_type", "expected": "object", "path": [], "message": "Required"}],
+            "ValidationFailure",
+        )
+    return body
 
 
 class Api:
-    """The routes over one store."""
+    """The routes over one server."""
 
-    def __init__(self, settings: Settings, store: Store, ping_redis: Callable[[str], None]) -> None:
-        self.settings, self.store, self._ping_redis = settings, store, ping_redis
+    def __init__(self, server: Server, ping_redis: Callable[[str], None], faults: Faults) -> None:
+        self.server, self._ping_redis, self.faults = server, ping_redis, faults
 
     async def status(self, request: Request) -> Response:
         """Status: 200 with its flags while both dependencies answer."""
         try:
-            await run_in_threadpool(self.store.ping)
-            await run_in_threadpool(self._ping_redis, self.settings.redis)
+            await run_in_threadpool(self.server.store.ping)
+            await run_in_threadpool(self._ping_redis, self.server.settings.redis)
         except Exception as fault:
-            return problem(503, "ServiceUnavailable", str(fault).strip())
+            return Problem(503, str(fault).strip(), "ServiceUnavailable").answer()
         date = datetime.now(timezone.utc).isoformat(timespec="milliseconds")  # noqa: UP017
         return JSONResponse(
             {
@@ -75,30 +98,24 @@ class Api:
             }
         )
 
-    async def bootstrap(self, request: Request) -> Response:
-        """Make the first admin, once."""
-        try:
-            body = await request.json()
-        except ValueError:
-            body = None
-        issues = _issues(body)
-        if issues:
-            return problem(422, "ValidationFailure", issues)
-        admin = _admin(body)
-        if not await run_in_threadpool(self.store.add, "admin", admin):
-            return problem(400, "BadRequest", "Instance has already been set up")
-        claims = {"identityId": admin["identity"]["id"], "authTokenType": "identityAccessToken"}
-        token = tokens.issue(claims, self.settings.auth_secret)
-        name = str(admin["organization"]["name"])
-        slug = "-".join(name.lower().split())
-        return JSONResponse(
-            {
-                "message": "Successfully bootstrapped instance",
-                "user": {**admin["user"], "superAdmin": True},
-                "organization": {**admin["organization"], "slug": slug},
-                "identity": {**admin["identity"], "credentials": {"token": token}},
-            }
-        )
+    def route(self, methods: str, path: str, handler: Handler, *, closed: bool) -> Route:
+        """A route of the API: faults first, then the caller, then the handler in a thread."""
+
+        async def serve(request: Request) -> Response:
+            try:
+                words = {**request.query_params, **await _body(request)}
+                header = request.headers.get("authorization", "")
+                caller = await run_in_threadpool(auth.principal, self.server, header) if closed else None
+                call = Call(self.server, request.method, request.path_params, words, caller)
+                document = await run_in_threadpool(handler, call)
+            except Problem as problem:
+                return problem.answer()
+            return JSONResponse(self.faults.spoil(document) if handler is secrets_api.listing else document)
+
+        async def endpoint(request: Request) -> Response:
+            return await self.faults.answer(request, serve)
+
+        return Route(path, endpoint, methods=methods.split())
 
     async def unknown(self, request: Request) -> Response:
         """Answer for any other path of the API."""
@@ -110,13 +127,24 @@ class Api:
         return HTMLResponse(PAGE)
 
 
-def create(settings: Settings, store: Store, ping_redis: Callable[[str], None]) -> Starlette:
-    """Build the application."""
-    api = Api(settings, store, ping_redis)
+def create(
+    settings: Settings,
+    store: Store,
+    ping_redis: Callable[[str], None],
+    *,
+    now: Callable[[], float] = time.time,
+    faults: Faults | None = None,
+) -> Starlette:
+    """Build the application.
+
+    + now: seconds since the epoch; tests move it
+    """
+    api = Api(Server(store, settings, now), ping_redis, faults or Faults())
     return Starlette(
         routes=[
             Route("/api/status", api.status),
-            Route("/api/v1/admin/bootstrap", api.bootstrap, methods=["POST"]),
+            *(api.route(*row, closed=False) for row in OPEN),
+            *(api.route(*row, closed=True) for row in CLOSED),
             Route("/api/{path:path}", api.unknown, methods=EVERY_METHOD),
             Route("/{path:path}", api.page),
         ]
