@@ -172,6 +172,8 @@ class Service(Frozen):
     purpose: str
     image: Image | None
     user: UserId = "1000:1000"
+    entrypoint: tuple[str, ...] = ()
+    """Instead of the image's own; `command` are its arguments."""
     command: tuple[str, ...] = ()
     port: Port | None = None
     published: tuple[Published, ...] = ()

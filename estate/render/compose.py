@@ -103,6 +103,8 @@ def compose_service(stack: Stack, service: Service) -> dict[str, Any]:
     }
     if service.cap_add:
         definition["cap_add"] = list(service.cap_add)
+    if service.entrypoint:
+        definition["entrypoint"] = [_literal(stack, word) for word in service.entrypoint]
     if service.command:
         definition["command"] = [_literal(stack, word) for word in service.command]
     if service.environment:

@@ -3,6 +3,7 @@
 Every value of the lab is random and its own, so each one is a poison.
 """
 
+import secrets
 import subprocess
 
 import pytest
@@ -15,7 +16,7 @@ INVENTORY = "inventories/lab.py"
 HARMLESS = {"POSTGRES_USER", "POSTGRES_DB", "MINIO_ROOT_USER", "TELEGRAM_CHAT_ID"}
 """Names and numbers that are configuration rather than secrets."""
 CONTROL = "estate-argv-control"
-OLD = "old-poison-value-0123456789abcdef"
+OLD = f"old-poison-{secrets.token_hex(16)}"
 
 
 def poisons() -> dict[str, str]:

@@ -36,15 +36,17 @@ def test_every_page_has_its_expectation():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
-def test_a_runbook_does_what_it_says(page):
+def test_a_runbook_does_what_it_says(page, tmp_path):
     environment = os.environ | {
         "INVENTORY": "inventories/lab.py",
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "COLUMNS": "200",
     }
+    file = tmp_path / "script"
+    file.write_text(script(page))
     result = subprocess.run(
-        ["bash", "-s"],
-        input=script(page),
+        ["bash", str(file)],
+        stdin=subprocess.DEVNULL,
         cwd=REPO,
         env=environment,
         capture_output=True,

@@ -45,7 +45,7 @@ def refused(run, before, *expected):
         ("503", ["server fault (503)"]),
         ("slow 60", ["no answer", "ReadTimeout"]),
         ("garbage", ["not a JSON object"]),
-        ("cut", ["no answer"]),
+        ("cut", ["--secrets sealed"]),
         ("empty", ["the folder holds no secrets", "estate secrets push"]),
         ("partial", ["missing", "used by"]),
         ("unset", ["placeholder"]),

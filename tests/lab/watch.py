@@ -8,7 +8,7 @@ from estate_copy import REPO
 
 PROCESSES = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"
 FILES = (
-    "/opt/prodg/compose/.env* /opt/prodg/compose/.*estate-new /opt/prodg/secrets/* /opt/prodg/secrets/*/* "
+    "/opt/prodg/compose/.env* /opt/prodg/compose/..env* /opt/prodg/secrets/* /opt/prodg/secrets/*/* "
     "/opt/prodg/secrets/*/.* /opt/prodg/compose/alertmanager/*.yml /tmp/estate-watch-control"
 )
 LOOP = f"while :; do {PROCESSES}; stat -c 'MODE %a %n' {FILES} 2>/dev/null; sleep 0.01; done"
