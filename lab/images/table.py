@@ -117,8 +117,8 @@ TABLE: tuple[LabImage, ...] = (
         "Infisical",
         "lab/standins/infisical",
         "environment and key checks, state in PostgreSQL; bootstrap, projects, environments, identities, universal "
-        "auth with lock-out and expiry, memberships, folders, imports, secrets (v3 raw, v4, batch), service tokens; faults "
-        "that can be switched on; no users, no approvals, no web pages, values are not encrypted at rest",
+        "auth with lock-out and expiry, memberships, folders, imports, secrets (v3 raw, v4, batch), service tokens; "
+        "faults that can be switched on; no users, no approvals, no web pages, values are not encrypted at rest",
     ),
     LabImage(
         "vaultwarden",
