@@ -147,8 +147,8 @@ def test_a_reload_that_failed_is_still_pending_and_the_old_configuration_serves(
         ),
         (
             "estate/services/hermes_api.py",
-            'SecretSpec(name="TAVILY_API_KEY"',
-            'SecretSpec(name="NEW_API_KEY", kind=SecretKind.EXTERNAL, purpose="x"), SecretSpec(name="TAVILY_API_KEY"',
+            "        *_POSTGRES.secrets,",
+            '        SecretSpec(name="NEW_API_KEY", kind=SecretKind.EXTERNAL, purpose="x"),\n        *_POSTGRES.secrets,',
             "secrets/NEW_API_KEY: missing (used by hermes-api)",
         ),
         (
