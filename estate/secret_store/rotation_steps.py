@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
+
 from estate.clients.errors import ApiError
 from estate.inventory import Estate
 from estate.models.faults import EstateFaults, Fault
@@ -18,6 +20,8 @@ from estate.secrets.sealed import Sealed
 
 _NO_CONTAINER = (125, 126, 127)
 """docker exec's own exit codes: nothing was proven either way."""
+ATTEMPTS, PAUSE = 5, 2
+"""How often a service is asked, and seconds between."""
 
 
 class EstateSteps:
@@ -69,8 +73,19 @@ class EstateSteps:
             lines = redact(result.stderr.strip()).splitlines()[-40:]
             raise EstateFaults([Fault("deploy", "failed:\n" + "\n".join(lines), "read it, mend it")])
 
-    def works(self, name: str, value: str) -> bool:
-        """Ask the service that the secret belongs to; the value goes through standard input."""
+    def works(self, name: str, value: str, *, patient: bool = True) -> bool:
+        """Ask the service that the secret belongs to, when it is busy several times."""
+        asking = Retrying(
+            retry=retry_if_result(lambda let_in: not let_in),
+            stop=stop_after_attempt(ATTEMPTS if patient else 1),
+            wait=wait_fixed(PAUSE),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else False,
+        )
+        let_in: bool = asking(self._lets_in, name, value)
+        return let_in
+
+    def _lets_in(self, name: str, value: str) -> bool:
+        """Ask it once; the value goes through standard input."""
         host, service, credential = self._host(name)
         script = f"docker exec -i {service.name} sh -c {shlex.quote(credential.prove)}"
         outcome = run_as_root(host, self.estate.ssh[host], script, stdin=value, timeout=60)

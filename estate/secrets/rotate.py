@@ -29,8 +29,8 @@ class Steps(Protocol):
         """Converge; from the sealed copy when Infisical itself may be what is broken."""
         ...
 
-    def works(self, name: str, value: str) -> bool:
-        """Whether the service lets this value in."""
+    def works(self, name: str, value: str, *, patient: bool = True) -> bool:
+        """Whether the service lets this value in; asked a few times when it ought to and does not."""
         ...
 
 
@@ -108,7 +108,7 @@ class Rotate:
         path, name = f"secrets/{spec.name}", proof_name(spec)
         if not self.steps.works(spec.name, new[name]):
             raise EstateFaults([Fault(path, "the new value does not work", "read the log of its service")])
-        if name in old and self.steps.works(spec.name, old[name]):
+        if name in old and self.steps.works(spec.name, old[name], patient=False):
             raise EstateFaults([Fault(path, "the old value still works", "read the log of its service")])
 
     def _return(self, spec: SecretSpec, old: Mapping[str, str], cause: EstateFaults) -> None:

@@ -148,7 +148,7 @@ def test_a_reload_that_failed_is_still_pending_and_the_old_configuration_serves(
         (
             "estate/services/hermes_api.py",
             "        *_POSTGRES.secrets,",
-            '        SecretSpec(name="NEW_API_KEY", kind=SecretKind.EXTERNAL, purpose="x"),\n        *_POSTGRES.secrets,',
+            '        SecretSpec(name="NEW_API_KEY", kind=SecretKind.HEX, purpose="x"),\n        *_POSTGRES.secrets,',
             "secrets/NEW_API_KEY: missing (used by hermes-api)",
         ),
         (
