@@ -14,7 +14,7 @@ from estate.clients.errors import (
 )
 from estate.clients.infisical import Scope
 from estate.clients.infisical_admin import Admin
-from lab.standins.infisical.auth import new_service_token
+from lab.standins.infisical.auth import access_token, new_service_token
 
 
 @pytest.fixture
@@ -157,56 +157,46 @@ class TestServiceTokens:
 class TestProvisioning:
     """Setting up: what our provisioning relies on."""
 
+    @pytest.fixture
+    def organization(self, standin):
+        return standin.store.get("instance", "admin")["organization"]
+
+    @pytest.fixture
+    def admin(self, infisical, standin):
+        """Somebody who may do everything in the organization."""
+        owner = next(row for row in standin.store.every("identity") if row["role"] == "admin")
+        with infisical.client() as client:
+            client.token = access_token(standin, owner["id"], 600)
+            yield Admin(client)
+
     def test_there_is_one_bootstrap(self, infisical, standin):
         with infisical.client() as client:
             assert Admin(client).bootstrap("x@y.z", "another-long-password", "Second") is None
 
-    def test_looking_first_makes_everything_once(self, infisical, standin):
-        organization = standin.store.get("instance", "admin")["organization"]
-        owner = next(row for row in standin.store.every("identity") if row["role"] == "admin")
-        from lab.standins.infisical.auth import access_token
+    def test_looking_first_makes_everything_once(self, infisical, admin, organization):
+        assert admin.project("Contract", "contract") == infisical.project
+        admin.environment(infisical.project, "qa")
+        admin.environment(infisical.project, "qa")
+        first = admin.identity(organization, "twice", "no-access")
+        assert admin.identity(organization, "twice", "no-access") == first
+        assert admin.universal_auth(first, 60) == admin.universal_auth(first, 60)
+        admin.membership(infisical.project, first, "viewer")
+        admin.membership(infisical.project, first, "viewer")
 
-        with infisical.client() as client:
-            client.token = access_token(standin, owner["id"], 600)
-            admin = Admin(client)
-            assert admin.project("Contract", "contract") == infisical.project
-            admin.environment(infisical.project, "qa")
-            admin.environment(infisical.project, "qa")
-            first = admin.identity(organization, "twice", "no-access")
-            assert admin.identity(organization, "twice", "no-access") == first
-            assert admin.universal_auth(first, 60) == admin.universal_auth(first, 60)
-            admin.membership(infisical.project, first, "viewer")
-            admin.membership(infisical.project, first, "viewer")
-
-    def test_identities_are_listed_over_several_pages(self, infisical, standin):
-        organization = standin.store.get("instance", "admin")["organization"]
-        owner = next(row for row in standin.store.every("identity") if row["role"] == "admin")
-        from lab.standins.infisical.auth import access_token
-
-        with infisical.client() as client:
-            client.token = access_token(standin, owner["id"], 600)
-            admin = Admin(client)
-            for number in range(105):
-                client.call(
-                    "POST", "/api/v1/identities", body={"name": f"many-{number}", "organizationId": organization}
-                )
-            names = [row["name"] for row in admin.identities(organization)]
+    def test_identities_are_listed_over_several_pages(self, admin, organization):
+        for number in range(105):
+            body = {"name": f"many-{number}", "organizationId": organization}
+            admin.infisical.call("POST", "/api/v1/identities", body=body)
+        names = [row["name"] for row in admin.identities(organization)]
         assert {f"many-{number}" for number in range(105)} <= set(names)
         assert len(names) == len(set(names))
 
-    def test_a_revoked_client_secret_is_refused(self, infisical, standin):
-        organization = standin.store.get("instance", "admin")["organization"]
-        owner = next(row for row in standin.store.every("identity") if row["role"] == "admin")
-        from lab.standins.infisical.auth import access_token
-
-        with infisical.client() as client:
-            client.token = access_token(standin, owner["id"], 600)
-            admin = Admin(client)
-            identity = admin.identity(organization, "revoked", "no-access")
-            client_id = admin.universal_auth(identity, 60)
-            made = admin.client_secret(identity, "x")
-            assert [row["id"] for row in admin.client_secrets(identity)] == [made.id]
-            admin.revoke(identity, made.id)
-            assert admin.client_secrets(identity) == []
+    def test_a_revoked_client_secret_is_refused(self, infisical, admin, organization):
+        identity = admin.identity(organization, "revoked", "no-access")
+        client_id = admin.universal_auth(identity, 60)
+        made = admin.client_secret(identity, "x")
+        assert [row["id"] for row in admin.client_secrets(identity)] == [made.id]
+        admin.revoke(identity, made.id)
+        assert admin.client_secrets(identity) == []
         with infisical.client() as client, pytest.raises(UnauthorisedError):
             client.login(client_id, made.text)

@@ -1,7 +1,9 @@
 """Whatever is wrong with Infisical, a deploy changes nothing on any host, and says what is wrong."""
 
+import time
+
 import pytest
-from estate_copy import Checkout, estate_command, fingerprints, on_host
+from estate_copy import Checkout, estate_command, fingerprints, on_host, sealed_copy
 
 pytestmark = pytest.mark.lab
 
@@ -119,3 +121,32 @@ def test_a_weak_secret_in_infisical_stops_the_deploy(before):
     assert '"refuse"' in found.text
     assert "__UNSET__" not in found.text
     assert fingerprints() == before
+
+
+def service_token(environment, path, seconds):
+    project = sealed_copy().access.project
+    words = f"{project} {environment} '{path}' {seconds}"
+    return on_host("mainframe", f"docker exec infisical infisical-server service-token {words}").strip()
+
+
+def test_a_legacy_service_token_reads_for_a_deploy(before):
+    token = service_token("prod", "/**", 90 * 86400)
+    run = Checkout().deploy(environment={"INFISICAL_TOKEN": token})
+    assert run.code == 0, run.text
+    assert run.changes == []
+    assert token.split(".")[2] not in run.text
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        (("prod", "/**", 3600), "service token expires in"),
+        (("dev", "/", 90 * 86400), "answered with dev:/ instead"),
+        (("prod", "/**", 1), "(40"),
+    ],
+    ids=["about to end", "of another environment", "expired"],
+)
+def test_a_service_token_that_is_not_right_changes_nothing_anywhere(before, scope, expected):
+    token = service_token(*scope)
+    time.sleep(2)
+    refused(Checkout().deploy(environment={"INFISICAL_TOKEN": token}), before, expected)
