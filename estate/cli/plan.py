@@ -11,7 +11,7 @@ from rich.table import Table
 from estate.cli.errors import CHANGES, FAILED, OK, err, out
 from estate.inventory import load
 from estate.pyinfra_run import dry_run, read_changes
-from estate.secret_store.load import mode_of
+from estate.secret_store.load import Mode, mode_of
 
 
 def _print(changes: list[dict[str, Any]], hosts: list[str]) -> None:
@@ -35,7 +35,8 @@ def show(inventory: Path, limit: tuple[str, ...], as_json: bool, secrets: str = 
 
     Raises EstateFaults for a fault in the declarations or a limit that matches nothing.
     """
-    mode_of(secrets)
+    if mode_of(secrets) is Mode.SEALED:
+        err.print("SECRETS COME FROM THE SEALED COPY, NOT FROM INFISICAL", style="yellow")
     hosts = sorted(load(inventory.resolve()).select(limit))
     with TemporaryDirectory() as directory:
         path = Path(directory) / "changes"

@@ -150,3 +150,14 @@ def test_a_service_token_that_is_not_right_changes_nothing_anywhere(before, scop
     token = service_token(*scope)
     time.sleep(2)
     refused(Checkout().deploy(environment={"INFISICAL_TOKEN": token}), before, expected)
+
+
+@pytest.mark.parametrize(("fault", "expected"), [("partial", "not in Infisical any more"), ("unset", "placeholder")])
+@pytest.mark.usefixtures("mended", "before")
+def test_less_or_worse_than_what_is_sealed_is_not_sealed(fault, expected):
+    sealed = sealed_copy()
+    on_host("mainframe", FAULT.format(fault))
+    run = estate_command("secrets", "seal", "inventories/lab.py")
+    assert run.code == 1
+    assert expected in run.text
+    assert sealed_copy() == sealed

@@ -9,11 +9,9 @@ import typer
 from rich.table import Table
 
 from estate.cli.errors import CHANGES, out, readable_faults
-from estate.cli.secrets.common import InventoryArgument, ask, backend_at, is_live, operator
+from estate.cli.secrets.common import InventoryArgument, ask, backend_at, check_new, is_live, operator
 from estate.models.faults import EstateFaults, Fault, did_you_mean
 from estate.models.secret import SecretSpec
-from estate.secret_store.backend import Backend
-from estate.secrets.audit import audit, gate
 from estate.secrets.compare import compare
 from estate.secrets.env_file import read_values
 from estate.secrets.generate import generate
@@ -49,13 +47,6 @@ def _gather(specs: dict[str, SecretSpec], given: dict[str, str]) -> dict[str, st
     return values
 
 
-def _check_new(backend: Backend, there: dict[str, str], new: dict[str, str]) -> None:
-    """Refuse new values that would make the audit refuse what it did not refuse before."""
-    now = datetime.now(UTC)
-    before, after = (audit(backend.specs, backend.consumers, values, now=now) for values in (there, there | new))
-    gate(finding for finding in after if finding not in before)
-
-
 def init(inventory: InventoryArgument, from_file: FromFile = None) -> None:
     """Make what is missing in the sealed copy: generate, take from a file, or ask; keep the rest."""
     with readable_faults():
@@ -65,7 +56,7 @@ def init(inventory: InventoryArgument, from_file: FromFile = None) -> None:
         missing = {name: spec for name, spec in backend.specs.items() if not there.get(name, "").strip()}
         given = read_values(from_file) if from_file else {}
         made = _gather(missing, given) if missing else {}
-        _check_new(backend, there, made)
+        check_new(backend, there, made)
         sealed.put(made)
         if made or not backend.file.exists:
             if is_live(backend, sealed):
@@ -114,7 +105,7 @@ def set_(
         given = read_values(from_file) if from_file else {}
         spec = backend.specs.get(name)
         value = given.get(name) or ask(name, spec.purpose if spec else "not declared by any service")
-        _check_new(backend, sealed.values(), {name: value})
+        check_new(backend, sealed.values(), {name: value})
         if is_live(backend, sealed):
             with operator(backend, sealed) as (infisical, scope):
                 infisical.upsert(scope, {name: value})

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from estate.inventory import load
 from estate.models.faults import EstateFaults, Fault
 from estate.secret_store.backend import Backend, backend_of
 from estate.secret_store.load import from_environment, login
+from estate.secrets.audit import audit, gate
 from estate.secrets.redact import redact
 from estate.secrets.sealed import Sealed
 
@@ -41,6 +43,13 @@ def operator(backend: Backend, sealed: Sealed | None) -> Iterator[tuple[Infisica
             yield infisical, backend.scope(project)
     except ApiError as error:
         raise EstateFaults([error.fault]) from None
+
+
+def check_new(backend: Backend, there: dict[str, str], new: dict[str, str]) -> None:
+    """Refuse new values that would make the audit refuse what it did not refuse before."""
+    now = datetime.now(UTC)
+    before, after = (audit(backend.specs, backend.consumers, values, now=now) for values in (there, there | new))
+    gate(finding for finding in after if finding not in before)
 
 
 def ask(name: str, purpose: str) -> str:

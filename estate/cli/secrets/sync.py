@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from estate.cli.errors import CHANGES, out, readable_faults
-from estate.cli.secrets.common import InventoryArgument, backend_at, is_live, names_of, operator
+from estate.cli.secrets.common import InventoryArgument, backend_at, check_new, is_live, names_of, operator
 from estate.models.faults import EstateFaults, Fault
+from estate.models.secret import SecretKind
 from estate.render.dotenv import dotenv
 from estate.secret_store.backend import Backend
 from estate.secrets.compare import Difference, compare
 from estate.secrets.env_file import read_values
+from estate.secrets.generate import plain_name
 from estate.secrets.sealed import Sealed, write_private
 
 EnvFile = Annotated[Path, typer.Option("--env-file", help="The .env file.")]
@@ -32,6 +34,17 @@ def _print(differences: list[Difference]) -> None:
         out.print(str(difference), markup=False)
 
 
+def _sound(backend: Backend, sealed: Sealed, there: dict[str, str]) -> None:
+    """Refuse to seal less or worse than what is sealed: it is the copy for the day when Infisical is wrong."""
+    remedy = "`estate secrets push --sealed` brings it back"
+    behind = {plain_name(spec) for spec in backend.specs.values() if spec.kind is SecretKind.ARGON2}
+    wanted = backend.specs.keys() | behind
+    lost = sorted(name for name in sealed.values() if name in wanted and not there.get(name, "").strip())
+    if lost:
+        raise EstateFaults([Fault(f"secrets/{name}", "sealed, and not in Infisical any more", remedy) for name in lost])
+    check_new(backend, sealed.values(), there)
+
+
 def seal(inventory: InventoryArgument, dry_run: DryRun = False) -> None:
     """Bring the sealed copy into line with Infisical; Infisical's own keys stay as they are sealed."""
     with readable_faults():
@@ -41,6 +54,7 @@ def seal(inventory: InventoryArgument, dry_run: DryRun = False) -> None:
             there = infisical.secrets(scope)
         if not there:
             raise EstateFaults([Fault(str(scope), "holds no secrets", "`estate secrets push --sealed` fills it again")])
+        _sound(backend, sealed, there)
         differences = [d for d in compare(sealed.values(), there) if d.name not in backend.own]
         if not dry_run:
             for name in sealed.values().keys() - there.keys() - backend.own:
