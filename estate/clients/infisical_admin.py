@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from estate.clients.errors import BadAnswerError, NotFoundError, RejectedError
+from estate.clients.errors import BadAnswerError, NotFoundError, RejectedError, UnauthorisedError
 from estate.clients.http import Json
 from estate.clients.infisical import Infisical
 
@@ -54,6 +54,30 @@ class Admin:
         token = _member(answer, "identity", "credentials", "token", where=where)
         self.infisical.token = token
         return Bootstrapped(_member(answer, "organization", "id", where=where), token)
+
+    def sign_in(self, email: str, password: str, organization: str) -> Bootstrapped | None:
+        """Sign in as the admin whom `bootstrap` made; None when the password is another.
+
+        A token without an organization is refused everywhere, so one is chosen: that of the name, or the only
+        one. (POST /api/v3/auth/login and select-organization, as public clients of Infisical use them.)
+        """
+        where = "infisical/sign-in"
+        body = {"email": email, "password": password}
+        try:
+            answer = self.infisical.call("POST", "/api/v3/auth/login", where=where, body=body)
+        except (RejectedError, UnauthorisedError):
+            return None
+        self.infisical.token = _member(answer, "accessToken", where=where)
+        listed = self.infisical.call("GET", "/api/v1/organization", where=where).get("organizations") or []
+        ids = [row.get("id") for row in listed if row.get("name") == organization or len(listed) == 1]
+        if not ids:
+            return None
+        body = {"organizationId": ids[0]}
+        token = _member(
+            self.infisical.call("POST", "/api/v3/auth/select-organization", body=body), "token", where=where
+        )
+        self.infisical.token = token
+        return Bootstrapped(str(ids[0]), token)
 
     def project(self, name: str, slug: str) -> str:
         """The id of the project with this slug, which is made when it is missing."""

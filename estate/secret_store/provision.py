@@ -72,9 +72,11 @@ class Provision:
         if access.bootstrap_token is not None:
             self.infisical.token = access.bootstrap_token.get_secret_value()
             return
-        made = self.admin.bootstrap(
-            access.admin_email, access.admin_password.get_secret_value(), self.store.organization
-        )
+        password = access.admin_password.get_secret_value()
+        made = self.admin.bootstrap(access.admin_email, password, self.store.organization)
+        if made is None:
+            # Made by an earlier run that was cut off before it could seal the answer
+            made = self.admin.sign_in(access.admin_email, password, self.store.organization)
         if made is None:
             fault = "the instance has an admin already, and this sealed copy is not the one that knows it"
             remedy = "bring the sealed copy that belongs to it, or `estate secrets reset --data`"

@@ -8,6 +8,7 @@ from server import QUICK
 from estate.clients.errors import ServerFaultError
 from estate.clients.http import Endpoint
 from estate.clients.infisical import Infisical
+from estate.clients.infisical_admin import Admin
 from estate.inventory import load
 from estate.models.faults import EstateFaults
 from estate.render.templates import ROOT
@@ -110,6 +111,21 @@ def test_cut_off_after_any_call_a_second_run_finishes_it(server, backend, calls)
     assert found["identities"] == ["Instance Admin Identity", "estate-deploy", "estate-host", "estate-operator"]
     assert found["usable"] == 3
     assert found["secrets"] == len(sealed.secrets)
+
+
+def test_an_admin_whose_token_was_lost_on_the_way_signs_in_with_the_sealed_password(server, backend):
+    url, store = server
+    sealed = sealed_secrets(backend)
+    with Cut(url, 0) as api, pytest.raises(EstateFaults):
+        provision(backend, sealed, api)
+    access = backend.file.saved[-1].access
+    with Infisical(Endpoint(url), policy=QUICK) as api:
+        Admin(api).bootstrap(access.admin_email, access.admin_password.get_secret_value(), "ProDG Studio")
+    again = backend.file.saved[-1].model_copy(deep=True)
+    with Infisical(Endpoint(url), policy=QUICK) as api:
+        provision(backend, again, api)
+    assert again.access.complete
+    assert summary(store)["secrets"] == len(sealed.secrets)
 
 
 def test_an_instance_that_somebody_else_set_up_is_not_touched(server, backend):

@@ -31,10 +31,13 @@ OPEN: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/v1/admin/bootstrap", provisioning.bootstrap),
     ("POST", "/api/v1/auth/universal-auth/login", auth.login),
     ("POST", "/api/v1/auth/token/renew", auth.renew),
+    ("POST", "/api/v3/auth/login", auth.user_login),
 )
 """Calls without a token."""
 CLOSED: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/v2/service-token", auth.introspect),
+    ("GET", "/api/v1/organization", auth.organizations),
+    ("POST", "/api/v3/auth/select-organization", auth.select_organization),
     ("GET POST", "/api/v1/projects", provisioning.projects),
     ("GET", "/api/v1/projects/{project}", provisioning.project),
     ("POST", "/api/v1/projects/{project}/environments", provisioning.environments),

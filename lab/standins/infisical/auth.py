@@ -23,6 +23,11 @@ def hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def scrypt(password: str, salt: bytes) -> str:
+    """How a user's password is kept."""
+    return hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1).hex()
+
+
 def access_token(server: Server, identity: str, seconds: float) -> str:
     """A signed access token of an identity."""
     now = server.now()
@@ -80,12 +85,50 @@ def renew(call: Call) -> dict[str, Any]:
     return {"accessToken": token, "expiresIn": ttl, "accessTokenMaxTTL": ttl, "tokenType": "Bearer"}
 
 
+def user_login(call: Call) -> dict[str, Any]:
+    """A user's password against a token, which is for no organization yet."""
+    required(call.words, "email", "password")
+    admin = call.store.get("instance", "admin")
+    given = scrypt(str(call.words["password"]), bytes.fromhex(admin["salt"])) if admin else ""
+    if admin is None or admin["email"] != call.words["email"] or not hmac.compare_digest(given, admin["scrypt"]):
+        raise Problem(400, "Invalid credentials")
+    return {"accessToken": _user_token(call.server, "")}
+
+
+def _user_token(server: Server, organization: str) -> str:
+    claims = {"authTokenType": "accessToken", "userId": "admin", "exp": server.now() + 86400}
+    return tokens.issue(
+        claims | ({"organizationId": organization} if organization else {}), server.settings.auth_secret
+    )
+
+
+def _user(call: Call) -> Row:
+    if call.caller.kind != "user":
+        raise Problem(403, "Only a user can ask this")
+    return call.store.get("instance", "admin") or {}
+
+
+def organizations(call: Call) -> dict[str, Any]:
+    """The user's organizations."""
+    admin = _user(call)
+    return {"organizations": [{"id": admin["organization"], "name": admin["organizationName"]}]}
+
+
+def select_organization(call: Call) -> dict[str, Any]:
+    """A token for one organization."""
+    if call.words.get("organizationId") != _user(call)["organization"]:
+        raise Problem(403, "You are not a member of this organization")
+    return {"token": _user_token(call.server, call.words["organizationId"]), "isMfaEnabled": False}
+
+
 def _identity(server: Server, token: str) -> Principal:
     claims = tokens.claims(token, server.settings.auth_secret)
     if claims is None or not isinstance(claims.get("exp"), int | float):
         raise Problem(403, "Invalid token", "TokenError")
     if claims["exp"] <= server.now():
         raise Problem(403, "Your token has expired. Please re-authenticate.", "TokenError")
+    if "userId" in claims:
+        return Principal("user", {"id": claims["userId"], "role": "admin" if claims.get("organizationId") else ""})
     row = server.store.get("identity", str(claims.get("identityId")))
     if row is None:
         raise Problem(403, "Invalid token", "TokenError")

@@ -28,7 +28,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls: a machine identity, or a legacy service token."""
+    """Who calls: a machine identity, a user, or a legacy service token."""
 
     kind: str
     row: Row
@@ -36,7 +36,7 @@ class Principal:
     @property
     def is_admin(self) -> bool:
         """Whether it is the instance's or the organization's admin."""
-        return self.kind == "identity" and self.row.get("role") == "admin"
+        return self.kind != "service-token" and self.row.get("role") == "admin"
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import Any
 
-from lab.standins.infisical.auth import BOOTSTRAP_LIFE, access_token, hashed
+from lab.standins.infisical.auth import BOOTSTRAP_LIFE, access_token, hashed, scrypt
 from lab.standins.infisical.call import Call, new_id, stamp
 from lab.standins.infisical.problems import Problem, required
 from lab.standins.infisical.store import Row
@@ -23,8 +22,10 @@ def bootstrap(call: Call) -> dict[str, Any]:
             422, [{"code": "invalid_string", "path": ["email"], "message": "Invalid email"}], "ValidationFailure"
         )
     salt = secrets.token_bytes(16)
-    scrypt = hashlib.scrypt(body["password"].encode(), salt=salt, n=2**14, r=8, p=1)
-    admin = {"email": body["email"], "salt": salt.hex(), "scrypt": scrypt.hex(), "organization": new_id()}
+    admin = {
+        **{"email": body["email"], "salt": salt.hex(), "scrypt": scrypt(body["password"], salt)},
+        **{"organization": new_id(), "organizationName": body["organization"]},
+    }
     if not call.store.add("instance", "admin", admin):
         raise Problem(400, "Instance has already been set up")
     identity = {
