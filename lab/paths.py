@@ -58,6 +58,11 @@ class LabPaths:
         return self.root / "age.txt"
 
     @property
+    def sealed(self) -> Path:
+        """The lab's sealed secrets."""
+        return self.root / "secrets.age"
+
+    @property
     def external_secrets(self) -> Path:
         """Made-up values for the secrets that only their issuer can give."""
         return self.root / "external.env"

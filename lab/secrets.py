@@ -36,6 +36,12 @@ def ensure(paths: LabPaths) -> str:
     return "already there" if there else "made"
 
 
+def set_aside(paths: LabPaths) -> None:
+    """A new mainframe knows nothing of the Infisical that the sealed copy of the old one has access to."""
+    if paths.sealed.exists():
+        paths.sealed.rename(paths.sealed.with_suffix(".of-the-last-mainframe.age"))
+
+
 def recipient(paths: LabPaths) -> str:
     """The public half of the lab's key, or the placeholder while there is none."""
     if not paths.age_identity.exists():

@@ -107,6 +107,8 @@ def _hosts(lab: Lab, docker: Docker, image: str) -> None:
         def converge(host: LabHost) -> str:
             wanted = machines.machine(lab.paths, host, image, caps, lab.upstream)
             outcome = containers.ensure(docker, wanted, found.get(host.container))
+            if host.needs_engine and outcome in {"created", "recreated"}:
+                secrets.set_aside(lab.paths)
             state = machines.await_boot(docker, host)
             step.note(f"{host.name} {outcome}, {state}")
             return outcome

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatch
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -52,6 +53,13 @@ class ServiceToken:
     project: str
     scopes: tuple[tuple[str, str], ...]
     expires: datetime | None
+
+    def reads(self, scope: Scope) -> bool:
+        """Whether it is for this folder; a scope's path may be a pattern (`/**`)."""
+        return any(
+            environment == scope.environment and (fnmatch(scope.path, path) or fnmatch(f"{scope.path}/", path))
+            for environment, path in self.scopes
+        )
 
 
 def translate(where: str, status: int, body: Json) -> ApiError:

@@ -90,6 +90,16 @@ def _checked_values(scope: Scope, values: dict[str, str]) -> dict[str, str]:
     return values
 
 
+def _check_token(infisical: Infisical, scope: Scope) -> None:
+    """A service token of another folder would be answered with that folder's secrets, or with none."""
+    if not infisical.token.startswith("st."):
+        return
+    token = infisical.service_token()
+    if not token.reads(scope):
+        found = ", ".join(f"{environment}:{path}" for environment, path in token.scopes) or "nothing"
+        raise EstateFaults([Fault(str(scope), f"the service token reads {found}", "use a token of this folder")])
+
+
 def read_infisical(backend: Backend, sealed: Sealed | None) -> dict[str, str]:
     """Every value that Infisical has in the estate's folder. Raises EstateFaults for whatever goes wrong."""
     access = sealed.access if sealed else None
@@ -97,6 +107,7 @@ def read_infisical(backend: Backend, sealed: Sealed | None) -> dict[str, str]:
         with backend.infisical() as infisical:
             project = login(infisical, access, access.deploy if access else None)
             scope = backend.scope(project)
+            _check_token(infisical, scope)
             return _checked_values(scope, infisical.secrets(scope))
     except ApiError as error:
         raise EstateFaults([error.fault]) from None

@@ -16,11 +16,12 @@ from estate.remote import run_as_root
 from estate.secret_store.backend import Backend
 from estate.secret_store.load import Mode
 from estate.secrets.redact import redact
+from estate.secrets.rotate import Proof
 from estate.secrets.sealed import Sealed
 
 _NO_CONTAINER = (125, 126, 127)
 """docker exec's own exit codes: nothing was proven either way."""
-ATTEMPTS, PAUSE = 5, 2
+ATTEMPTS, PAUSE = 8, 3
 """How often a service is asked, and seconds between."""
 
 
@@ -73,23 +74,24 @@ class EstateSteps:
             lines = redact(result.stderr.strip()).splitlines()[-40:]
             raise EstateFaults([Fault("deploy", "failed:\n" + "\n".join(lines), "read it, mend it")])
 
-    def works(self, name: str, value: str, *, patient: bool = True) -> bool:
+    def works(self, name: str, value: str, *, patient: bool = True) -> Proof:
         """Ask the service that the secret belongs to, when it is busy several times."""
         asking = Retrying(
-            retry=retry_if_result(lambda let_in: not let_in),
+            retry=retry_if_result(lambda proof: not proof),
             stop=stop_after_attempt(ATTEMPTS if patient else 1),
             wait=wait_fixed(PAUSE),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else False,
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else Proof(False),
         )
-        let_in: bool = asking(self._lets_in, name, value)
-        return let_in
+        proof: Proof = asking(self._ask, name, value)
+        return proof
 
-    def _lets_in(self, name: str, value: str) -> bool:
+    def _ask(self, name: str, value: str) -> Proof:
         """Ask it once; the value goes through standard input."""
         host, service, credential = self._host(name)
         script = f"docker exec -i {service.name} sh -c {shlex.quote(credential.prove)}"
         outcome = run_as_root(host, self.estate.ssh[host], script, stdin=value, timeout=60)
+        words = outcome.stderr.strip()[-300:]
         if outcome.code in _NO_CONTAINER:
-            words = outcome.stderr.strip()[-300:]
             raise EstateFaults([Fault(f"{host}/{service.name}", f"cannot be asked: {words}", "see `docker ps` there")])
-        return outcome.code == 0
+        said = f"{service.name} answered with {outcome.code}" + (f": {words}" if words else "")
+        return Proof(outcome.code == 0, "" if outcome.code == 0 else said)

@@ -4,6 +4,7 @@ The sealed copy remembers both values while it lasts: interrupted at any point, 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -12,6 +13,17 @@ from estate.models.faults import EstateFaults, Fault
 from estate.models.secret import SecretKind, SecretSpec
 from estate.secrets.generate import plain_name
 from estate.secrets.sealed import Rotation, Sealed
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whether a service let a value in, and what it said when it did not."""
+
+    let_in: bool
+    said: str = ""
+
+    def __bool__(self) -> bool:
+        return self.let_in
 
 
 class Steps(Protocol):
@@ -29,7 +41,7 @@ class Steps(Protocol):
         """Converge; from the sealed copy when Infisical itself may be what is broken."""
         ...
 
-    def works(self, name: str, value: str, *, patient: bool = True) -> bool:
+    def works(self, name: str, value: str, *, patient: bool = True) -> Proof:
         """Whether the service lets this value in; asked a few times when it ought to and does not."""
         ...
 
@@ -46,6 +58,10 @@ def refusal(spec: SecretSpec | None, name: str, provable: bool) -> str:
     if spec.fixed:
         return spec.fixed
     return "" if provable else "no service declares how to prove it (credentials)"
+
+
+def _fault(path: str, text: str, proof: Proof, remedy: str) -> Fault:
+    return Fault(path, f"{text} ({proof.said})" if proof.said else text, remedy)
 
 
 class Rotate:
@@ -84,9 +100,9 @@ class Rotate:
             fault = f"{len(changes)} changes are pending ({changes[0]}, …)"
             raise EstateFaults([Fault(path, fault, "deploy first: a rotation changes nothing but its secret")])
         present = self.sealed.values()
-        if not self.steps.works(spec.name, present.get(proof_name(spec), "")):
+        if not (proof := self.steps.works(spec.name, present.get(proof_name(spec), ""))):
             remedy = "see `estate secrets status`; `estate secrets seal` when it was changed in Infisical"
-            raise EstateFaults([Fault(path, "the sealed copy's value is not the one in force", remedy)])
+            raise EstateFaults([_fault(path, "the sealed copy's value is not the one in force", proof, remedy)])
         new = make()
         under_way = Rotation(
             name=spec.name,
@@ -106,8 +122,8 @@ class Rotate:
         self.steps.deploy()
         self.say("prove that the new value works and the old one does not")
         path, name = f"secrets/{spec.name}", proof_name(spec)
-        if not self.steps.works(spec.name, new[name]):
-            raise EstateFaults([Fault(path, "the new value does not work", "read the log of its service")])
+        if not (proof := self.steps.works(spec.name, new[name])):
+            raise EstateFaults([_fault(path, "the new value does not work", proof, "read the log of its service")])
         if name in old and self.steps.works(spec.name, old[name], patient=False):
             raise EstateFaults([Fault(path, "the old value still works", "read the log of its service")])
 
@@ -118,12 +134,13 @@ class Rotate:
         self.save(self.sealed)
         try:
             self._write_back(old)
-            if not self.steps.works(spec.name, old[proof_name(spec)]):
-                raise EstateFaults([Fault(f"secrets/{spec.name}", "the old value does not work either", "see above")])
+            if not (proof := self.steps.works(spec.name, old[proof_name(spec)])):
+                fault = _fault(f"secrets/{spec.name}", "the old value does not work either", proof, "see above")
+                raise EstateFaults([fault])
         except EstateFaults as second:
             remedy = f"mend the cause, then `estate secrets rotate {spec.name}` goes on with the new value"
-            fault = Fault(f"secrets/{spec.name}", "NOT ROTATED, AND NOT RETURNED to the old value", remedy)
-            raise EstateFaults([*cause.faults, *second.faults, fault]) from None
+            last = Fault(f"secrets/{spec.name}", "NOT ROTATED, AND NOT RETURNED to the old value", remedy)
+            raise EstateFaults([*cause.faults, *second.faults, last]) from None
         self.sealed.rotation = None
         self.save(self.sealed)
         fault = Fault(f"secrets/{spec.name}", "not rotated: the old value is in force again", "mend the cause above")

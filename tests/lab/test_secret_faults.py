@@ -141,7 +141,7 @@ def test_a_legacy_service_token_reads_for_a_deploy(before):
     ("scope", "expected"),
     [
         (("prod", "/**", 3600), "service token expires in"),
-        (("dev", "/", 90 * 86400), "answered with dev:/ instead"),
+        (("dev", "/", 90 * 86400), "the service token reads dev:/"),
         (("prod", "/**", 1), "(40"),
     ],
     ids=["about to end", "of another environment", "expired"],

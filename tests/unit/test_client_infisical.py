@@ -329,6 +329,22 @@ def test_what_a_service_token_says_of_itself(expires, expected):
 
 
 @pytest.mark.parametrize(
+    ("scopes", "path", "expected"),
+    [
+        ((("prod", "/"),), "/", True),
+        ((("prod", "/**"),), "/", True),
+        ((("prod", "/**"),), "/apps/api", True),
+        ((("dev", "/"), ("prod", "/apps")), "/apps", True),
+        ((("prod", "/apps"),), "/", False),
+        ((("dev", "/**"),), "/", False),
+        ((), "/", False),
+    ],
+)
+def test_what_a_service_token_reads(scopes, path, expected):
+    assert ServiceToken("p", scopes, None).reads(Scope("p", "prod", path)) is expected
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         {},

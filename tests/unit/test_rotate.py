@@ -4,7 +4,7 @@ import pytest
 
 from estate.models.faults import EstateFaults, Fault
 from estate.models.secret import SecretKind, SecretSpec
-from estate.secrets.rotate import Rotate, refusal
+from estate.secrets.rotate import Proof, Rotate, refusal
 from estate.secrets.sealed import Sealed
 
 SPEC = SecretSpec(name="TOKEN", kind=SecretKind.PASSWORD, purpose="x")
@@ -42,7 +42,8 @@ class World:
 
     def works(self, name, value, *, patient=True):
         self._call("works")
-        return value == self.service or (self.still_old and value == OLD)
+        let_in = value == self.service or (self.still_old and value == OLD)
+        return Proof(let_in, "" if let_in else "it answered with 401")
 
 
 class Interrupted(BaseException):
@@ -154,7 +155,7 @@ def test_another_secret_waits_for_the_interrupted_one():
 def test_of_a_hash_the_password_behind_it_is_proven():
     asked = []
     world = World()
-    world.works = lambda name, value, patient=True: (
+    world.works = lambda name, value, patient=True: Proof(
         asked.append(value) or value == ("p-old" if len(asked) == 1 else "p-new")
     )
     sealed = Sealed(estate="test")

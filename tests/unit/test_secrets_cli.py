@@ -184,6 +184,9 @@ def test_reset_of_production_needs_a_fresh_copy_and_the_estates_name(home, monke
     monkeypatch.setattr(reset, "FRESH", timedelta(days=1))
     code, text = run("reset", PROD, "--data", "--yes-really", stdin="something else\n")
     assert (code, "not confirmed" in text) == (1, True)
+    monkeypatch.setattr(reset, "FRESH", timedelta(0))
+    code, text = run("reset", PROD, "--data", "--yes-really", "--lost", stdin="something else\n")
+    assert (code, "not confirmed" in text) == (1, True)
 
 
 def test_an_estate_without_infisical_is_sealed_only():

@@ -64,6 +64,9 @@ def reset(
     data: Annotated[bool, typer.Option("--data", help="Empty Infisical; its own keys stay.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Empty Infisical, and give it new keys.")] = False,
     yes_really: Annotated[bool, typer.Option("--yes-really", help="Needed for any estate but the lab.")] = False,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="Its data are gone: the copy can't be compared with it.")
+    ] = False,
 ) -> None:
     """Empty Infisical; the next deploy sets it up again from the sealed copy. Asks for the estate's name first."""
     with readable_faults():
@@ -75,7 +78,7 @@ def reset(
         if backend.name != "lab":
             if not yes_really:
                 raise EstateFaults([Fault(backend.name, "is not the lab", "add --yes-really when you mean it")])
-            if faults := _unsafe(backend, sealed):
+            if not lost and (faults := _unsafe(backend, sealed)):
                 raise EstateFaults(faults)
         err.print("This deletes Infisical's database: users, versions and audit log are gone; secrets come back.")
         if typer.prompt(f"Type {backend.name} to go on") != backend.name:
