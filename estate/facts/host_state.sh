@@ -13,8 +13,8 @@ for account in $ACCOUNTS; do
 done
 known=
 if [ -f "$state/trees/$TASK" ]; then
-    known=$(cat "$state/trees/$TASK")
-    printf '%s\n' "$known" | sed 's/^/M\t/'
+    sed 's/^/M\t/' "$state/trees/$TASK"
+    known=$(cut -f1 "$state/trees/$TASK")
 fi
 all=$(printf '%s\n' $PATHS $known | sort -u)
 if [ -n "$all" ]; then

@@ -46,7 +46,7 @@ def parse(lines: Iterable[str]) -> HostState:
     units: dict[str, UnitState] = {}
     sysctl: dict[str, str] = {}
     stamps: dict[str, str] = {}
-    manifest: list[str] = []
+    manifest: dict[str, str] = {}
     containers: dict[str, ContainerState] = {}
     for line in lines:
         kind, *fields = line.rstrip("\t\n").split("\t")
@@ -57,7 +57,7 @@ def parse(lines: Iterable[str]) -> HostState:
             case "U":
                 accounts.update([_account(fields)])
             case "M":
-                manifest += fields
+                manifest[fields[0]] = fields[1] if len(fields) > 1 else ""
             case "F":
                 paths.update([_path(fields)])
             case "X":
@@ -77,4 +77,4 @@ def parse(lines: Iterable[str]) -> HostState:
     for path, digest in digests.items():
         there = paths[path]
         paths[path] = PathState(there.type, there.mode, there.owner, there.group, digest)
-    return HostState(frozenset(packages), accounts, paths, units, sysctl, stamps, tuple(manifest), containers)
+    return HostState(frozenset(packages), accounts, paths, units, sysctl, stamps, manifest, containers)

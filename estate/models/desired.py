@@ -138,6 +138,9 @@ class Desired:
 
     @property
     def manifest(self) -> File:
-        """The list of the task's files, kept on the host so that what we no longer render is removed."""
-        lines = "".join(f"{file.path}\n" for file in self.tree.files)
+        """The list of the task's files, and what they held when we left them.
+
+        Kept on the host so that what we no longer render is removed, and what somebody else wrote is recognised.
+        """
+        lines = "".join(f"{file.path}\t{file.digest}\n" for file in self.tree.files)
         return File(f"{STATE_DIR}/trees/{self.task}", lines.encode(), mode=0o600)

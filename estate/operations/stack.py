@@ -59,7 +59,7 @@ def up(stack: Stack, desired: Desired, query: StateQuery) -> Generator[StringCom
     """
     state = recall(host, query)
     compose = next(f for f in desired.tree.files if f.path.endswith("/docker-compose.yml"))
-    drifted = drifted_files(stack, plan_files(desired, state))
+    drifted = drifted_files(stack, plan_files(desired, state), state)
     changes = containers(stack, wanted_inputs(compose.content.decode()), state.containers, drifted)
     if not changes:
         host.noop(f"all {len(stack.containers)} containers of {stack.settings.project} are as declared")

@@ -8,8 +8,8 @@ import yaml
 from estate.models.stack import Stack
 from estate.plan.change import Change
 from estate.plan.files import FilePlan
-from estate.plan.state import ContainerState
-from estate.render.compose import INPUTS_LABEL
+from estate.plan.state import ContainerState, HostState
+from estate.render.compose import INPUTS_LABEL, secrets_in
 from estate.render.stack import credential_handler_name
 
 
@@ -32,10 +32,18 @@ def changed_inputs(wanted: Mapping[str, str], there: Mapping[str, str]) -> tuple
     return tuple(why)
 
 
-def drifted_files(stack: Stack, plan: FilePlan) -> dict[str, str]:
-    """By service: a file that is about to be written and that the service reads only when it starts."""
+def drifted_files(stack: Stack, plan: FilePlan, state: HostState) -> dict[str, str]:
+    """By service: a file that is about to be written and that the service reads only when it starts.
+
+    Of `.env`, whose values its label covers, this holds only when somebody else wrote it: the service may have been
+    started with that, and its label would still say what the last deploy started it with.
+    """
     found: dict[str, str] = {}
+    env = f"{stack.compose_dir}/.env"
+    env_was_edited = state.edited(env) and any(file.path == env for file in plan.write)
     for service in stack.containers:
+        if env_was_edited and secrets_in(service):
+            found[service.name] = env
         roots = [f"{stack.secrets_dir}/{service.name}/"]
         if service.config and not service.config.reload:
             roots.append(f"{stack.compose_dir}/{service.name}/")

@@ -58,6 +58,12 @@ class HostState:
     units: dict[str, UnitState] = field(default_factory=dict)
     sysctl: dict[str, str] = field(default_factory=dict)
     stamps: dict[str, str] = field(default_factory=dict)
-    manifest: tuple[str, ...] = ()
+    manifest: dict[str, str] = field(default_factory=dict)
+    """The task's files as the last deploy left them: path and digest."""
     containers: dict[str, ContainerState] = field(default_factory=dict)
     """The project's containers by service; one that was started by hand counts by its own name."""
+
+    def edited(self, path: str) -> bool:
+        """Whether a file that we left on the host is another one now."""
+        there, ours = self.paths.get(path), self.manifest.get(path)
+        return bool(ours) and there is not None and there.digest != ours
