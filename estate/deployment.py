@@ -10,7 +10,6 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host as PyinfraHost
 from pyinfra.api.inventory import Inventory
 
-from estate import preflight
 from estate.inventory import Estate, current
 from estate.models.desired import Desired
 from estate.models.faults import EstateFaults
@@ -19,6 +18,7 @@ from estate.models.stack import Stack
 from estate.pyinfra_run import SECRETS_FROM
 from estate.render.host import tasks_of
 from estate.render.infisical import HostAccess
+from estate.run import start
 from estate.secret_store.backend import Backend, backend_of
 from estate.secret_store.load import Loaded, Mode, Origin, load, mode_of
 from estate.secrets.audit import gate
@@ -90,6 +90,11 @@ def make_jobs(estate: Estate, names: list[str], mode: Mode) -> dict[str, Job]:
     return jobs
 
 
+def wanted(jobs: Mapping[str, Job]) -> dict[str, Mapping[str, Desired]]:
+    """Everything that is wanted of every host, by task."""
+    return {name: job.tasks for name, job in jobs.items()}
+
+
 def prepare(inventory: Inventory, host: PyinfraHost) -> Job:
     """The job of the host that deploy.py runs for.
 
@@ -102,9 +107,11 @@ def prepare(inventory: Inventory, host: PyinfraHost) -> Job:
                 estate = current(inventory)
                 active = list(inventory.get_active_hosts())
                 mode = mode_of(os.environ.get(SECRETS_FROM) or inventory.get_override_data().get("secrets"))
+                start.reachable(estate, inventory)
                 jobs = make_jobs(estate, [target.name for target in active], mode)
-                preflight.gate(estate, active)
+                start.start(estate, active, wanted(jobs))
             except EstateFaults as error:
+                start.refused(error)
                 raise PyinfraError(str(error)) from None
             _jobs.update(jobs)
     return _jobs[host.name]

@@ -206,9 +206,13 @@ def validate(inventory_file: str) -> None:
     path = Path(inventory_file).resolve()
     if str(path) in _loading:
         return
+    # Here, as the guard knows what an estate is
+    from estate.run.guard import install, refuse_early
+
     try:
-        load(path)
+        install(load(path))
     except EstateFaults as error:
+        refuse_early(error.faults)
         raise PyinfraError(str(error)) from None
 
 

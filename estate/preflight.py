@@ -1,7 +1,8 @@
 """Preflight: what can be known before the first change on any host, of all hosts, in one report."""
 
 import shlex
-from collections.abc import Iterable
+import time
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pyinfra.api.host import Host as PyinfraHost
 from estate.facts.quiet import ReadError, read
 from estate.inventory import Estate
 from estate.models.base import format_size
-from estate.models.faults import EstateFaults, Fault
+from estate.models.faults import Fault
 from estate.models.host import Host, MainframeHost
 from estate.models.image import Image
 from estate.models.stack import Stack
@@ -22,6 +23,10 @@ MIN_FREE_TO_PULL = 4 * 1024**3
 """Bytes that a host must have free when it has images to pull."""
 MIN_INODES = 5000
 TIMEOUT = 180
+MAX_SKEW = 60
+"""Seconds that a host's clock may be off: beyond that certificates, tokens and leases begin to fail."""
+SUPPORTED = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04"), "nixos": ()}
+"""Systems by the ID and VERSION_ID of os-release; none named: any version."""
 
 
 @cache
@@ -50,8 +55,15 @@ def image_lines(stack: Stack, mirrors: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-def faults_of(name: str, lines: Iterable[str]) -> list[Fault]:
-    """What the script's output says against deploying to the host."""
+def _supported(system: str, version: str = "") -> bool:
+    return system in SUPPORTED and (not SUPPORTED[system] or version in SUPPORTED[system])
+
+
+def faults_of(name: str, lines: Iterable[str], now: float) -> list[Fault]:
+    """What the script's output says against deploying to the host.
+
+    + now: our clock when the host's was read, in seconds since 1970
+    """
     faults: list[Fault] = []
     free: dict[str, int] = {}
     pulls: list[str] = []
@@ -69,6 +81,20 @@ def faults_of(name: str, lines: Iterable[str]) -> list[Fault]:
             unresolved.pop(fields[0], None)
         elif kind == "unresolved":
             unresolved[fields[0]] = f"{fields[1]} answers {fields[2]}"
+        elif kind == "clock" and abs(int(fields[0]) - now) > MAX_SKEW:
+            skew = f"its clock is {abs(int(fields[0]) - now):.0f} s {'ahead' if int(fields[0]) > now else 'behind'}"
+            faults.append(Fault(f"{name}/clock", skew, "`timedatectl` there; correct ours if it is ours"))
+        elif kind == "system" and not _supported(*fields):
+            known = ", ".join(" ".join([system, *versions]) for system, versions in SUPPORTED.items())
+            faults.append(Fault(f"{name}/system", f"{' '.join(fields)} is not supported", f"known are {known}"))
+        elif kind == "foreign":
+            remedy = "stop it there, or declare another port"
+            faults.append(
+                Fault(f"{name}/port {fields[0]}", f"{fields[1]} listens there, not a service of ours", remedy)
+            )
+        elif kind == "unwritable":
+            remedy = "see `mount` and `dmesg` there: a read-only or full file system"
+            faults.append(Fault(f"{name}{fields[0]}", "cannot be written", remedy))
         elif kind == "nocurl":
             faults.append(Fault(f"{name}/curl", "not installed, so images cannot be checked", "apt-get install curl"))
     need = MIN_FREE_TO_PULL if pulls else MIN_FREE
@@ -94,27 +120,55 @@ def key_faults(host: Host, key: str) -> list[Fault]:
     return [Fault(f"group_data/{host.group}/admin_keys", fault, "add its public half")]
 
 
-def gate(estate: Estate, active: Iterable[PyinfraHost]) -> None:
-    """Ask all hosts at once. Raises EstateFaults with every fault of every host."""
+def bound_ports(stack: Stack | None) -> list[str]:
+    """The ports that the stack's services listen on at the host itself: "443/tcp"."""
+    if stack is None:
+        return []
+    published = {f"{port.host}/{port.protocol}" for s in stack.containers for port in s.published}
+    return sorted(published | {f"{s.port}/tcp" for s in stack.containers if s.host_network and s.port})
 
-    def one(target: PyinfraHost) -> list[Fault]:
-        host, stack = estate.hosts[target.name], estate.stacks.get(target.name)
-        mirrors = host.docker.registry_mirrors if isinstance(host, MainframeHost) else ()
-        images = image_lines(stack, mirrors) if stack else ""
-        try:
-            lines = read(target, f"IMAGES={shlex.quote(images)}\n{_script()}", timeout=TIMEOUT)
-        except ReadError as error:
-            return [
-                Fault(
-                    f"{target.name}/sudo",
-                    f"cannot run a command as root: {error}",
-                    "let the login use sudo -n",
-                )
-            ]
-        return [*faults_of(target.name, lines), *key_faults(host, estate.ssh[target.name].key)]
 
-    greenlets = [gevent.spawn(one, target) for target in active]
-    gevent.joinall(greenlets, raise_error=True)
-    faults = [fault for greenlet in greenlets for fault in greenlet.value]
-    if faults:
-        raise EstateFaults(faults)
+def unreachable(estate: Estate, names: Collection[str], errors: Mapping[str, str]) -> list[Fault]:
+    """Hosts that were asked for and are not connected."""
+    faults = []
+    for name in sorted(names):
+        why = errors.get(name) or "cannot be connected to"
+        if "known_hosts" in why or "host key" in why.lower():
+            remedy = f"`estate hosts trust {estate.name} {name}` shows its key and asks you"
+        elif estate.hosts[name].optional:
+            remedy = f"it is optional: `--exclude {name}` leaves it out of this run"
+        else:
+            remedy = f"bring it back; `--limit` deploys to others, `ssh {estate.ssh[name].hostname}` shows more"
+        faults.append(Fault(name, f"unreachable: {why}", remedy))
+    return faults
+
+
+def _ask(estate: Estate, target: PyinfraHost, head: str) -> tuple[list[str], list[Fault]]:
+    host, stack = estate.hosts[target.name], estate.stacks.get(target.name)
+    mirrors = host.docker.registry_mirrors if isinstance(host, MainframeHost) else ()
+    words = {
+        "IMAGES": image_lines(stack, mirrors) if stack else "",
+        "PROJECT": stack.settings.project if stack else "",
+        "PORTS": " ".join(bound_ports(stack)),
+    }
+    text = "\n".join(f"{name}={shlex.quote(value)}" for name, value in words.items())
+    began = time.time()
+    try:
+        lines = read(target, f"{head}{text}\n{_script()}", timeout=TIMEOUT)
+    except ReadError as error:
+        fault = f"cannot run a command as root: {error}"
+        return [], [Fault(f"{target.name}/sudo", fault, "let the login use sudo -n")]
+    # The clock is read at the command's beginning: half of what it took would be wrong by the time of its images
+    return lines, [*faults_of(target.name, lines, began), *key_faults(host, estate.ssh[target.name].key)]
+
+
+def examine(
+    estate: Estate, active: Iterable[PyinfraHost], head: str
+) -> dict[PyinfraHost, tuple[list[str], list[Fault]]]:
+    """Ask all hosts at once: one remote command each.
+
+    + head: shell that comes first, and may end it (the lock)
+    """
+    greenlets = {target: gevent.spawn(_ask, estate, target, head) for target in active}
+    gevent.joinall(greenlets.values(), raise_error=True)
+    return {target: greenlet.value for target, greenlet in greenlets.items()}

@@ -21,10 +21,14 @@ class Outcome:
     stderr: str
 
 
-def ssh_argv(ssh: Ssh) -> list[str]:
-    """The ssh command line for a host, up to the remote command."""
+def ssh_argv(ssh: Ssh, wait: int = 10) -> list[str]:
+    """The ssh command line for a host, up to the remote command; always a connection of its own.
+
+    + wait: seconds for the connection to stand
+    """
     options = [
-        *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10"),
+        *("-o", "BatchMode=yes", "-o", f"ConnectTimeout={wait}", "-o", "ServerAliveInterval=10"),
+        *("-o", "ControlMaster=no", "-o", "ControlPath=none"),
         *("-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={ssh.known_hosts}", "-p", str(ssh.port)),
     ]
     if ssh.key:
@@ -32,14 +36,14 @@ def ssh_argv(ssh: Ssh) -> list[str]:
     return ["ssh", *options, f"{ssh.user}@{ssh.hostname}"]
 
 
-def run_as_root(name: str, ssh: Ssh, script: str, *, stdin: str = "", timeout: int = 120) -> Outcome:
+def run_as_root(name: str, ssh: Ssh, script: str, *, stdin: str = "", timeout: int = 120, wait: int = 10) -> Outcome:
     """Run a script on the host as root.
 
     + stdin: what it reads; the only way by which secrets travel
-    + timeout: seconds
+    + timeout, wait: seconds for all of it, and for the connection
     Raises EstateFaults when the host cannot be reached or does not answer in time.
     """
-    argv = [*ssh_argv(ssh), f"sudo -n sh -c {shlex.quote(script)}"]
+    argv = [*ssh_argv(ssh, wait), f"sudo -n sh -c {shlex.quote(script)}"]
     try:
         result = subprocess.run(
             argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=timeout, check=False

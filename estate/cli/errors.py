@@ -6,19 +6,20 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
+from estate.exit_codes import ExitCode
 from estate.models.faults import EstateFaults
 
-OK, CHANGES, FAILED = 0, 2, 1
+OK, CHANGES, FAILED = ExitCode.DONE, ExitCode.CHANGES, ExitCode.FAILED
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def readable_faults() -> Iterator[None]:
-    """Print the faults and leave with exit code 1."""
+def readable_faults(code: ExitCode = ExitCode.FAILED) -> Iterator[None]:
+    """Print the faults and leave with an exit code."""
     try:
         yield
     except EstateFaults as error:
         err.print(str(error), markup=False)
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(code) from None

@@ -3,16 +3,19 @@
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
-from estate.cli import docs, lab, secrets
+from estate.cli import docs, hosts, lab, secrets
 from estate.cli.errors import FAILED, err, out, readable_faults
+from estate.exit_codes import ExitCode
 
 app = typer.Typer(
     name="estate", help="Deploys and verifies a whole self-hosted estate.", no_args_is_help=True, add_completion=False
 )
 app.add_typer(lab.app, name="lab")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(hosts.app, name="hosts")
 app.command("docs")(docs.docs)
 
 Inventory = Annotated[Path, typer.Argument(help="An inventory file, such as inventories/prod.py.")]
@@ -62,10 +65,10 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     secrets_from: SecretsFrom = "",
 ) -> None:
-    """Show what a deploy would change. Exit code 0: nothing, 2: changes are pending, 1: failed."""
+    """Show what a deploy would change. Exit code 0: nothing, 2: changes are pending; others: docs/operations.md."""
     from estate.cli.plan import show
 
-    with readable_faults():
+    with readable_faults(ExitCode.REFUSED):
         code = show(inventory, tuple(limit or ()), as_json, secrets_from)
     raise typer.Exit(code)
 
@@ -76,13 +79,30 @@ def deploy(
     limit: Limit = None,
     secrets_from: SecretsFrom = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing anything.")] = False,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", help="Leave out a host that is declared optional.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last run, if it did not end well.")] = False,
 ) -> None:
-    """Run pyinfra's deploy; with --secrets sealed from the break-glass copy."""
-    from estate.cli.deploy import run
+    """Make everything as declared. What its exit codes mean: docs/operations.md."""
+    from estate.cli.deploy import resumed, run
+
+    with readable_faults(ExitCode.REFUSED):
+        names = resumed(inventory) if resume else tuple(limit or ())
+        code = run(inventory, names, tuple(exclude or ()), secrets_from, yes)
+    raise typer.Exit(code)
+
+
+@app.command()
+def unlock(
+    inventory: Inventory,
+    name: Annotated[str, typer.Argument(help="The host's name.")],
+) -> None:
+    """Break the lock of a run that is dead; a run that lives stops at its next command."""
+    from estate.cli.deploy import break_lock
 
     with readable_faults():
-        code = run(inventory, tuple(limit or ()), secrets_from, yes)
-    raise typer.Exit(code)
+        out.print(break_lock(inventory, name), markup=False)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -100,4 +120,6 @@ def ssh(
 
 def main() -> None:
     """The command's entry point."""
+    # Click's own exit code for a wrong command line, 2, would read as "changes pending"
+    click.UsageError.exit_code = ExitCode.USAGE
     app()

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from estate.cli.errors import CHANGES, FAILED, OK, err, out
+from estate.cli.errors import CHANGES, OK, err, out
 from estate.inventory import load
 from estate.pyinfra_run import dry_run, read_changes
 from estate.secret_store.load import Mode, mode_of
@@ -31,7 +31,7 @@ def _print(changes: list[dict[str, Any]], hosts: list[str]) -> None:
 
 
 def show(inventory: Path, limit: tuple[str, ...], as_json: bool, secrets: str = "") -> int:
-    """Print the plan and return the exit code: 0 clean, 2 changes pending, 1 failed.
+    """Print the plan and return the exit code: 0 clean, 2 changes pending, else what the dry run ended with.
 
     Raises EstateFaults for a fault in the declarations or a limit that matches nothing.
     """
@@ -44,7 +44,7 @@ def show(inventory: Path, limit: tuple[str, ...], as_json: bool, secrets: str = 
         changes = read_changes(path)
     if result.returncode != 0:
         err.print(result.stderr.strip(), markup=False)
-        return FAILED
+        return result.returncode
     if as_json:
         sys.stdout.write(json.dumps({"hosts": hosts, "changes": changes}, indent=2) + "\n")
     else:

@@ -1,7 +1,28 @@
 # What must be known of a host before anything is changed on any: a tab-separated line an item.
-# Reads IMAGES (lines "reference base-url repository tag-or-digest", one a place to look).
+# Reads IMAGES (lines "reference base-url repository tag-or-digest", one a place to look), PROJECT and PORTS (of ours).
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin
 printf 'uid\t%s\n' "$(id -u)"
+printf 'clock\t%s\n' "$(date +%s)"
+( . /etc/os-release 2>/dev/null; printf 'system\t%s\t%s\n' "${ID:-unknown}" "${VERSION_ID:-}" )
+# Who listens where we will: Docker itself, a container of ours on the host's network, or somebody else
+if [ -n "$PORTS" ] && command -v ss >/dev/null; then
+    for port in $PORTS; do
+        ss -Hlnp "--${port#*/}" "sport = :${port%/*}" 2>/dev/null | while read -r line; do
+            pid=${line##*pid=}
+            pid=${pid%%,*}
+            name=$(cat "/proc/$pid/comm" 2>/dev/null)
+            case $name in
+            dockerd | docker-proxy)
+                mine=$(docker ps -q --filter "publish=${port}" --filter "label=com.docker.compose.project=$PROJECT")
+                [ -z "$mine" ] || continue
+                name="container $(docker ps --format '{{.Names}}' --filter "publish=${port}")"
+                ;;
+            *) ! grep -q docker "/proc/$pid/cgroup" 2>/dev/null || continue ;;
+            esac
+            printf 'foreign\t%s\t%s\n' "$port" "$name (pid $pid)"
+        done | sort -u
+    done
+fi
 for path in / /var /opt; do
     [ -d "$path" ] || continue
     df -Pk "$path" | awk -v p="$path" 'NR==2 {printf "free\t%s\t%s\n", p, $4}'

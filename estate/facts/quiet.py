@@ -8,10 +8,11 @@ class ReadError(Exception):
     """A read that failed: the host's own words."""
 
 
-def read(host: Host, script: str, *, timeout: int = 60) -> list[str]:
+def read(host: Host, script: str, *, timeout: int = 60, stdin: str = "") -> list[str]:
     """The lines that a script printed, run as root: one remote command.
 
     + timeout: seconds
+    + stdin: what it reads
     Raises ReadError when it fails.
     """
     status, output = host.run_shell_command(
@@ -20,6 +21,7 @@ def read(host: Host, script: str, *, timeout: int = 60) -> list[str]:
         print_input=False,
         _sudo=True,
         _timeout=timeout,
+        **({"_stdin": stdin} if stdin else {}),
     )
     if not status:
         raise ReadError(" ".join(output.stderr_lines[-3:]) or "no output")

@@ -103,6 +103,18 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """How a change that could lock the operator out is taken back by the host itself (docs/decisions/0013).
+
+    + save: a command whose output is kept before the change, as $saved
+    + undo: what makes the old configuration the running one again, after its files are back
+    """
+
+    undo: str
+    save: str = ":"
+
+
+@dataclass(frozen=True)
 class Handler:
     """A command that makes configuration the running one.
 
@@ -117,6 +129,7 @@ class Handler:
     digest: str
     paths: tuple[str, ...] = ()
     probe: str = ""
+    guard: Guard | None = None
 
     @property
     def stamp(self) -> str:

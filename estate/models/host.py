@@ -50,6 +50,8 @@ class Host(Frozen):
     """Public keys (age, or ssh-ed25519) of those who may open the sealed copy of the secrets."""
     age_identity: str = "~/.config/estate/age.txt"
     """The private key that opens it on this machine."""
+    optional: bool = False
+    """It may be switched off: a run can leave it out by name (`--exclude`), never silently."""
     resources: Resources
     system: Literal["debian", "nixos"] = "debian"
     """Debian and what derives from it, or NixOS, whose base is its own configuration."""
@@ -62,6 +64,8 @@ class Host(Frozen):
     open_ports: tuple[OpenPort, ...] = ()
     trusted_networks: tuple[Cidr, ...] = ()
     """Networks whose forwarded traffic (of containers) the firewall lets through."""
+    revert_after: int = Field(default=30, ge=10)
+    """Seconds after which the host takes back a change of sshd or firewall that no new connection has confirmed."""
     sshd_port: Port = 22
     allow_root: bool = False
     """Root may log in, with a key (appliances such as Proxmox want it)."""

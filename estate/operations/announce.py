@@ -8,6 +8,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import StateStage
 
 from estate.plan.change import Change
+from estate.run.current import current
 
 CHANGES_FILE = "ESTATE_CHANGES_FILE"
 """Environment variable: append every change to this file as JSON lines (`estate plan` reads them)."""
@@ -18,7 +19,10 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 def announce(host: Host, task: str, changes: Iterable[Change]) -> None:
     """Log changes once, while preparing, with diffs when --diff asks for them; record them in both phases."""
     planning = host.state.current_stage == StateStage.Prepare
+    run = current()
     for change in changes:
+        if run is not None and not planning:
+            run.host(host.name).changes.append(change.as_dict())
         _record(host, task, change, "plan" if planning else "run")
         if planning:
             host.log_styled(f"    {change}", fg="yellow")

@@ -8,11 +8,13 @@ import tarfile
 from collections.abc import Generator, Sequence
 from functools import cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from pyinfra import host
 from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.operation import operation
+from pyinfra.api.state import StateStage
 
 from estate.facts.host_state import StateQuery, recall
 from estate.facts.quiet import read
@@ -49,13 +51,22 @@ def outdated_stamps(desired: Desired, plan: FilePlan) -> list[str]:
     return [handler.stamp for handler in desired.handlers if written & set(handler.paths)]
 
 
-def payload(plan: FilePlan, stamps: Sequence[str] = ()) -> str:
+def guarded_paths(desired: Desired, plan: FilePlan) -> list[tuple[str, str]]:
+    """Handler and path of everything that a guarded handler applies and that is about to change."""
+    touched = {file.path for file in plan.write} | set(plan.remove)
+    handlers = [handler for handler in desired.handlers if handler.guard and touched & set(handler.paths)]
+    return [(handler.name, path) for handler in handlers for path in handler.paths]
+
+
+def payload(plan: FilePlan, stamps: Sequence[str] = (), guarded: Sequence[tuple[str, str]] = ()) -> str:
     """The plan and the contents that it needs as a base64 tar, the same bytes for the same plan.
 
     + stamps: files to remove before anything else
+    + guarded: handler and path of files whose present content is kept until the change has proven itself
     """
     # Removals come first: a directory that they leave empty goes too, unless it is declared and made again
-    lines = [f"X\t-\t-\t-\t{path}\t" for path in (*stamps, *plan.remove)]
+    lines = [f"G\t-\t-\t-\t{path}\t{handler}" for handler, path in guarded]
+    lines += [f"X\t-\t-\t-\t{path}\t" for path in (*stamps, *plan.remove)]
     lines += [_line("R" if d.recurse else "D", d) for d in plan.make]
     contents: dict[str, bytes] = {}
     for index, file in enumerate(plan.write):
@@ -88,6 +99,17 @@ def _old_contents(target: Host, plan: FilePlan, state: HostState) -> dict[str, b
     return contents
 
 
+_known: WeakKeyDictionary[Host, dict[str, dict[str, bytes]]] = WeakKeyDictionary()
+
+
+def _recall_contents(target: Host, task: str, plan: FilePlan, state: HostState) -> dict[str, bytes]:
+    """The same, read once a run: for the plan's diff, and for the report of what was changed."""
+    contents = _known.setdefault(target, {})
+    if task not in contents:
+        contents[task] = _old_contents(target, plan, state)
+    return contents[task]
+
+
 def _learn_old(content: bytes) -> None:
     lines = (line for line in content.decode(errors="replace").splitlines() if "=" in line)
     redact.learn(line.split("=", 1)[1].strip("'\"") for line in lines)
@@ -105,6 +127,8 @@ def sync(desired: Desired, query: StateQuery) -> Generator[StringCommand, None, 
     if not plan:
         host.noop(f"all {len(desired.tree.nodes)} paths of {desired.task} are as declared")
         return
-    contents = _old_contents(host, plan, state) if host.state.config.DIFF else {}
+    wanted = host.state.config.DIFF or host.state.current_stage == StateStage.Execute
+    contents = _recall_contents(host, desired.task, plan, state) if wanted else {}
     announce(host, desired.task, file_changes(plan, state, contents, redact, STATE_DIR))
-    yield script(apply_script(), timeout=TIMEOUT, stdin=payload(plan, outdated_stamps(desired, plan)))
+    stdin = payload(plan, outdated_stamps(desired, plan), guarded_paths(desired, plan))
+    yield script(apply_script(), timeout=TIMEOUT, stdin=stdin)

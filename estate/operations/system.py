@@ -11,6 +11,7 @@ from estate.facts.host_state import StateQuery, recall
 from estate.models.desired import STATE_DIR, Account, Desired
 from estate.operations.announce import announce
 from estate.operations.command import script
+from estate.operations.guarded import guarded
 from estate.plan import system as plan
 from estate.plan.change import Change
 
@@ -100,6 +101,9 @@ def handlers(
         return
     announce(host, desired.task, [Change("handler", name, "apply", (reasons[name],)) for name in due])
     for handler in (handler for handler in desired.handlers if handler.name in due):
+        if handler.guard:
+            yield from guarded(handler)
+            continue
         stamp = handler.stamp
         # A subshell under -e of its own: `set -e` does not see a failure on the left of `&&`
         yield script(

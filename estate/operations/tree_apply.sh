@@ -8,6 +8,13 @@ state=/var/lib/estate
 mkdir -p "$state/trees" "$state/applied"
 exec 9>"$state/lock"
 flock -w 30 9 || { echo "another deploy is writing to this host" >&2; exit 1; }
+# A run that was killed may have left a file beside its destination
+if [ -f "$state/incoming/plan" ]; then
+    tab=$(printf '\t')
+    while IFS=$tab read -r verb mode owner group path blob; do
+        [ "$verb" != F ] || rm -f "${path%/*}/.${path##*/}.estate-new"
+    done <"$state/incoming/plan"
+fi
 rm -rf "$state/incoming"
 mkdir "$state/incoming"
 trap 'rm -rf "$state/incoming"' EXIT
@@ -26,6 +33,21 @@ while IFS=$tab read -r verb mode owner group path blob; do
         exit 1
     fi
 done <plan
+# What a guarded change replaces is kept first, unless an interrupted run did so: that one was still in force
+while IFS=$tab read -r verb mode owner group path handler; do
+    [ "$verb" = G ] || continue
+    kept=$state/revert/$handler
+    [ ! -e "$kept/complete" ] || continue
+    mkdir -p "$kept/files"
+    if [ -e "$path" ]; then
+        (cd / && tar -cf - "${path#/}") | tar -xpf - -C "$kept/files"
+    else
+        printf '%s\n' "$path" >>"$kept/absent"
+    fi
+done <plan
+for kept in "$state"/revert/*/; do
+    [ ! -d "$kept" ] || : >"$kept/complete"
+done
 while IFS=$tab read -r verb mode owner group path blob; do
     case $verb in
     D | R)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from estate.models.desired import Account, Desired, Directory, File, Handler, Node, Tree, Unit
+from estate.models.desired import Account, Desired, Directory, File, Guard, Handler, Node, Tree, Unit
 from estate.models.host import Host, User
 from estate.render.templates import render
 
@@ -67,7 +67,13 @@ def base(host: Host) -> Desired:
         units=(Unit("ssh.service"), Unit("systemd-timesyncd.service"), Unit("unattended-upgrades.service")),
         sysctl=tuple(sorted(host.sysctl.items())),
         handlers=(
-            Handler("sshd", "sshd -t && systemctl reload ssh", sshd.digest, (sshd.path,)),
+            Handler(
+                "sshd",
+                "sshd -t && systemctl reload ssh",
+                sshd.digest,
+                (sshd.path,),
+                guard=Guard(undo="systemctl reload ssh || systemctl restart ssh"),
+            ),
             Handler("sudoers", "visudo -cq", sudoers.digest, (sudoers.path,)),
             Handler("journald", "systemctl restart systemd-journald", journald.digest, (journald.path,)),
             Handler("timesyncd", "systemctl try-restart systemd-timesyncd", timesyncd.digest, (timesyncd.path,)),

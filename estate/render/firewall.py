@@ -1,6 +1,6 @@
 """The firewall: nftables, only declared ports, Docker's published ports included."""
 
-from estate.models.desired import Desired, Directory, File, Handler, Tree, Unit
+from estate.models.desired import Desired, Directory, File, Guard, Handler, Tree, Unit
 from estate.models.host import Host, OpenPort
 from estate.models.stack import Stack
 from estate.render.templates import render
@@ -54,6 +54,11 @@ def firewall(host: Host, stack: Stack | None = None) -> Desired:
                 config.digest,
                 (config.path,),
                 probe=f"nft list table inet {TABLE}",
+                # Docker's own tables cannot be listed and loaded again (iptables-nft): ours alone is taken back
+                guard=Guard(
+                    save=f"nft list table inet {TABLE} 2>/dev/null",
+                    undo=f"nft delete table inet {TABLE} 2>/dev/null; nft -f $saved",
+                ),
             ),
         ),
     )

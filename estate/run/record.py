@@ -58,6 +58,7 @@ class RunRecord(Frozen):
     """An ExitCode's name in lower case."""
     faults: tuple[str, ...] = ()
     hosts: tuple[HostRecord, ...] = ()
+    limit: tuple[str, ...] = ()
     quarantined: tuple[str, ...] = ()
     notices: tuple[str, ...] = Field(default=())
     """What a reader should know: an interrupted run before this one, secrets from the sealed copy."""

@@ -1,0 +1,51 @@
+"""The host's journal: a file a run below /var/lib/estate/journal, written when the run leaves the host."""
+
+from estate.run.lock import Holder, release_script
+from estate.run.record import HostRecord, RunRecord
+from estate.secrets.redact import redact
+
+DIRECTORY = "/var/lib/estate/journal"
+KEPT = 200
+"""Runs that a host remembers."""
+
+
+def _without_diffs(record: RunRecord) -> RunRecord:
+    """Diffs are for the report on the operator's machine: a command line has its limits."""
+    hosts = []
+    for host in record.hosts:
+        operations = [
+            operation.model_copy(update={"changes": tuple({**c, "diff": ""} for c in operation.changes)})
+            for operation in host.operations
+        ]
+        hosts.append(host.model_copy(update={"operations": tuple(operations)}))
+    return record.model_copy(update={"hosts": tuple(hosts)})
+
+
+def interrupted_record(holder: Holder, estate: str, host: str) -> RunRecord:
+    """The record of a run that ended without a word, from what its lock says."""
+    return RunRecord.model_validate(
+        {
+            **{"run": holder.run, "estate": estate, "who": holder.who, "purpose": holder.purpose},
+            **{"commit": "", "plan": "", "began": holder.since, "outcome": "interrupted"},
+            "hosts": (HostRecord(name=host, outcome="interrupted"),),
+        }
+    )
+
+
+def journal_text(record: RunRecord) -> str:
+    """The record as one masked line."""
+    return redact(_without_diffs(record).model_dump_json()) + "\n"
+
+
+def write_script(run: str) -> str:
+    """Writes the record of a run that it reads, and forgets the oldest ones."""
+    path = f"{DIRECTORY}/{run}.json"
+    return (
+        f"( umask 077; mkdir -p {DIRECTORY}; cat >{path}.new && mv -f {path}.new {path}\n"
+        f'ls {DIRECTORY} | head -n -{KEPT} | while read -r old; do rm -f {DIRECTORY}/"$old"; done ) || :\n'
+    )
+
+
+def leave_script(me: Holder, *, journal: bool) -> str:
+    """Writes the run's record, if there is one to read, and gives the lock back."""
+    return (write_script(me.run) if journal else "") + release_script(me)

@@ -1,0 +1,98 @@
+"""The lock of a host: taken with the preflight, renewed while the run lasts, given back on every way out.
+
+Atomic on the host (flock), and a lease: a controller that dies frees the host within LEASE seconds. Every command
+that changes something checks that the lock is still its run's (fencing), and holds a second one while it runs, so that
+nobody takes the host over while a dead controller's last command goes on.
+"""
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from estate.models.faults import Fault
+
+LEASE = 60
+"""Seconds that a lock outlives its last renewal."""
+RENEW = 15
+"""Seconds between renewals."""
+LOST = 97
+"""Exit code of a command whose run no longer has the lock."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose lock it is."""
+
+    run: str
+    who: str
+    since: str
+    purpose: str
+
+
+@cache
+def _library() -> str:
+    return Path(__file__).with_suffix(".sh").read_text()
+
+
+def _words(me: Holder) -> str:
+    values = {"RUN": me.run, "WHO": me.who, "SINCE": me.since, "PURPOSE": me.purpose, "LEASE": str(LEASE)}
+    lines = "\n".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
+    return f"{lines}\n{_library()}"
+
+
+def take_script(me: Holder) -> str:
+    """Takes the lock, or says whose it is and ends."""
+    return f"{_words(me)}\ntake_lock || exit 0\n"
+
+
+def renew_script(me: Holder) -> str:
+    """Lengthens the lease; fails with LOST when the lock is somebody else's."""
+    return f'{_words(me)}\nread_lock\n[ "$id" = "$RUN" ] || exit {LOST}\nwrite_lock\n'
+
+
+def release_script(me: Holder) -> str:
+    """Gives the lock back, if it is ours."""
+    return f'{_words(me)}\nread_lock\n[ "$id" != "$RUN" ] || rm -f "$lock"\n'
+
+
+def break_script() -> str:
+    """Removes whosever lock it is, and prints it."""
+    return "cat /var/lib/estate/run.lock 2>/dev/null; rm -f /var/lib/estate/run.lock\n"
+
+
+def fence(run: str) -> str:
+    """First lines of every command that changes something."""
+    return (
+        "exec 8>>/run/estate/busy && flock -s 8\n"
+        f'[ "$(cut -f1 /var/lib/estate/run.lock 2>/dev/null)" = {shlex.quote(run)} ] ||'
+        f' {{ echo "the lock was lost: somebody else may be deploying" >&2; exit {LOST}; }}\n'
+    )
+
+
+def interrupted(lines: Iterable[str]) -> Holder | None:
+    """The run before this one, if it did not end."""
+    for line in lines:
+        kind, *fields = line.split("\t")
+        if kind == "interrupted" and len(fields) == 4:
+            return Holder(*fields)
+    return None
+
+
+def lock_fault(name: str, lines: Iterable[str], inventory: str) -> Fault | None:
+    """Why the host could not be locked, and what to do."""
+    remedy = f"wait for it; if it is dead, the lock ends by itself, or at once with `estate unlock {inventory} {name}`"
+    for line in lines:
+        kind, *fields = line.split("\t")
+        if kind == "locked":
+            _, who, since, purpose, rest = fields
+            return Fault(f"{name}/lock", f"locked by {who} since {since} ({purpose}), for {rest} s more", remedy)
+        if kind == "busy":
+            return Fault(f"{name}/lock", f"{fields[3]} ({fields[1]} since {fields[2]})", remedy)
+    return None
+
+
+def was_taken(lines: Iterable[str]) -> bool:
+    """Whether the lock is ours now."""
+    return "taken" in lines

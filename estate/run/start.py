@@ -1,0 +1,108 @@
+"""The beginning of a run: every host reachable, sound, and locked, before anything is changed on any."""
+
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+
+from pyinfra import logger
+from pyinfra.api.host import Host as PyinfraHost
+from pyinfra.api.inventory import Inventory
+
+from estate import preflight
+from estate.exit_codes import ExitCode
+from estate.facts.quiet import read
+from estate.inventory import Estate
+from estate.models.desired import Desired
+from estate.models.faults import EstateFaults, Fault
+from estate.run.current import Run, current
+from estate.run.guard import refuse, register
+from estate.run.journal import interrupted_record, journal_text, write_script
+from estate.run.link import watch
+from estate.run.lock import interrupted, lock_fault, take_script, was_taken
+from estate.run.locks import Locks
+from estate.run.recorder import Recorder
+
+
+class UnreachableFaults(EstateFaults):
+    """Hosts that were asked for are not there."""
+
+
+class LockedFaults(EstateFaults):
+    """Somebody else deploys to a host."""
+
+
+def plan_digest(wanted: Mapping[str, Mapping[str, Desired]]) -> str:
+    """One digest over everything that is wanted of every host."""
+    total = sha256()
+    for name in sorted(wanted):
+        for task, desired in wanted[name].items():
+            rest = (desired.packages, desired.accounts, desired.units, desired.sysctl, desired.handlers)
+            total.update(f"{name}\0{task}\0{desired.tree.digest}\0{rest!r}\n".encode())
+    return total.hexdigest()[:16]
+
+
+def reachable(estate: Estate, inventory: Inventory) -> None:
+    """Raises UnreachableFaults when a host of this run could not be connected to: no other is touched then."""
+    state = inventory.state
+    active = {target.name for target in inventory.get_active_hosts()}
+    asked = {target.name for target in inventory if state.is_host_in_limit(target)}
+    run = current()
+    faults = preflight.unreachable(estate, asked - active, run.connect_errors if run else {})
+    if faults:
+        raise UnreachableFaults(faults)
+
+
+def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, Mapping[str, Desired]]) -> None:
+    """The preflight of all hosts at once, and their locks, in one command each; a dry run takes none.
+
+    Raises EstateFaults with every fault of every host.
+    """
+    run = current()
+    for target in active:
+        watch(target)
+    locking = run is not None and not run.options.dry
+    found = preflight.examine(estate, active, take_script(run.me) if run is not None and locking else "")
+    faults = [fault for _, faults in found.values() for fault in faults]
+    if run is None:
+        _raise(faults)
+        return
+    run.plan = plan_digest(wanted)
+    locks = Locks(run, estate.ssh)
+    held = []
+    for target, (lines, _) in found.items():
+        run.host(target.name)
+        if was_taken(lines):
+            locks.took(target)
+        elif locking and (fault := lock_fault(target.name, lines, estate.name)):
+            held.append(fault)
+        _name_interrupted(run, estate, target, lines)
+    if active:
+        register(next(iter(active)).state, Recorder(run, locks))
+    if held:
+        raise LockedFaults([*held, *faults])
+    _raise(faults)
+
+
+def _raise(faults: list[Fault]) -> None:
+    if faults:
+        raise EstateFaults(faults)
+
+
+def _name_interrupted(run: Run, estate: Estate, target: PyinfraHost, lines: list[str]) -> None:
+    """Say that the run before did not end, and note it in the host's journal."""
+    holder = interrupted(lines)
+    if holder is None:
+        return
+    text = f"{target.name}: run {holder.run} of {holder.who} ({holder.purpose}) was interrupted; this one finishes it"
+    run.notices.append(text)
+    logger.warning(text)
+    record = interrupted_record(holder, estate.name, target.name)
+    read(target, write_script(holder.run), stdin=journal_text(record))
+
+
+def refused(error: EstateFaults) -> None:
+    """Note how the run ends."""
+    run = current()
+    if run is None:
+        return
+    codes = {UnreachableFaults: ExitCode.UNREACHABLE, LockedFaults: ExitCode.LOCKED}
+    refuse(run, list(error.faults), codes.get(type(error), ExitCode.REFUSED))
