@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from estate.cli import docs, lab, secrets
+from estate.cli import docs, history, lab, secrets
 from estate.cli.errors import FAILED, err, out, readable_faults
 
 app = typer.Typer(
@@ -14,6 +14,7 @@ app = typer.Typer(
 app.add_typer(lab.app, name="lab")
 app.add_typer(secrets.app, name="secrets")
 app.command("docs")(docs.docs)
+app.command("history")(history.history)
 
 Inventory = Annotated[Path, typer.Argument(help="An inventory file, such as inventories/prod.py.")]
 Limit = Annotated[list[str] | None, typer.Option("--limit", help="Only this host or group; may be repeated.")]

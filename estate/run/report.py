@@ -57,8 +57,8 @@ MEANINGS = {
         "See whether the host is up and lets you log in (`estate ssh`), then deploy again: the next run goes on.",
         "bad",
     ),
-    "locked": Meaning("locked", "Somebody else is deploying. Wait until that run has ended, then deploy again.", "warn"),
-    "failed": Meaning("failed", "Read the faults and the failed operations below, mend their cause, run it again.", "bad"),
+    "locked": Meaning("locked", "Somebody else is deploying. Wait until that run ended, then deploy again.", "warn"),
+    "failed": Meaning("failed", "Read the faults and failed operations below, mend their cause, run it again.", "bad"),
     "usage": Meaning("wrong usage", "Nothing ran. `estate --help` shows the commands.", "warn"),
     "interrupted": Meaning(
         "interrupted", "What was running was let finish. Deploy again: the next run goes on from there.", "bad"

@@ -47,7 +47,8 @@ class Reader(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-ALL = [records.run(), records.changed(), records.returned(), records.unreachable(), records.many(), records.run(hosts=())]
+ALL = [records.run(), records.changed(), records.returned(), records.unreachable(), records.many()]
+ALL.append(records.run(hosts=()))
 
 
 @pytest.mark.parametrize("record", ALL)
@@ -121,8 +122,7 @@ def test_nothing_in_a_record_becomes_markup():
     text = page(RunRecord(**texts, **lists, began=datetime(2031, 1, 2, tzinfo=UTC), hosts=(evil, idle)))
     reader = Reader(text)
     assert "<script" not in text
-    assert "49" not in text.replace("#4d5a68", "")
-    assert "alert(1)" in reader.text
+    assert reader.text.count("<script>alert(1)</script>\"'`{{ 7 * 7 }}") > 20
     known = {"class", "title", "charset", "lang", "name", "content", "http-equiv", "open", "xmlns", "viewbox", "role"}
     known |= {"aria-label", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "rx", "text-anchor"}
     assert {name for _, has in reader.elements for name in has} <= known
@@ -175,4 +175,4 @@ def test_every_exit_code_has_a_meaning_and_an_unknown_one_is_said_so():
 
 def test_moments_are_in_utc():
     summer = timezone(timedelta(hours=2))
-    assert utc(datetime(2031, 1, 2, 3, tzinfo=summer)) == utc(datetime(2031, 1, 2, 1))  # noqa: DTZ001
+    assert utc(datetime(2031, 1, 2, 3, tzinfo=summer)) == utc(datetime(2031, 1, 2, 1))
