@@ -65,8 +65,8 @@ def _print_host(run: RunRecord, host: HostRecord) -> None:
     sense = meaning(host.outcome)
     out.print()
     out.print(_text(f"{run.run} on {host.name}: "), _text(sense.word, _STYLES[sense.tone]), sep="", soft_wrap=True)
-    if host.error:
-        out.print(_text(f"  {host.error}", "red"), soft_wrap=True)
+    for words in (*run.notices, *run.faults, *([host.error] if host.error else [])):
+        out.print(_text(f"  {words}", "yellow" if words in run.notices else "red"), soft_wrap=True)
     for step in host.operations:
         took = duration(max(step.ended - step.began, 0))
         style = _OPERATION_STYLES.get(step.outcome, "red")
@@ -121,9 +121,7 @@ def show(inventory: Path, host: str, as_json: bool, last: int) -> ExitCode:
 
 def history(
     inventory: Annotated[Path, typer.Argument(help="An inventory file, such as inventories/prod.py.")],
-    host: Annotated[
-        str, typer.Argument(help="A host (or group): also what was done there, operation by operation.")
-    ] = "",
+    host: Annotated[str, typer.Argument(help="A host (or group): also each operation there.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
     last: Annotated[int | None, typer.Option("--last", min=1, help="How many runs; else 20, or 5 of a host.")] = None,
 ) -> None:

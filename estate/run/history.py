@@ -1,4 +1,4 @@
-"""What ran on the hosts, from their own journals: each host keeps one file a run, and a run is put together from them."""
+"""What ran on the hosts, from their own journals: one file a run on each; a run is put together from all of them."""
 
 import shlex
 from collections.abc import Iterable, Mapping
@@ -93,6 +93,11 @@ def worst(outcomes: Iterable[str]) -> str:
     return max(found)[1] if found else ""
 
 
+def _ended(part: RunRecord) -> str:
+    """How a run ended by one host's record; empty if that says nothing at all."""
+    return worst(outcome for outcome in (part.outcome, *(host.outcome for host in part.hosts)) if outcome)
+
+
 def _union(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """Every text once, in the order of its first appearance."""
     return tuple(dict.fromkeys(text for texts in lists for text in texts))
@@ -108,7 +113,7 @@ def _one(parts: list[RunRecord]) -> RunRecord:
         update={
             "began": utc(parts[0].began),
             "seconds": max(part.seconds for part in parts),
-            "outcome": worst([*(part.outcome for part in parts), *(host.outcome for host in hosts.values())]),
+            "outcome": worst(map(_ended, parts)),
             "hosts": tuple(hosts[name] for name in sorted(hosts)),
             **{name: _union(getattr(part, name) for part in parts) for name in ("faults", "quarantined", "notices")},
         }
