@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +23,8 @@ _RUNS, _RUNS_IN_FULL = 20, 5
 """How many runs are shown: of the estate, and of a host with its operations."""
 _STYLES = {"good": "green", "change": "cyan", "warn": "yellow", "bad": "red"}
 _OPERATION_STYLES = {"changed": "cyan", "unchanged": "dim", "failed": "red", "returned": "yellow", "interrupted": "red"}
+_PIPED_WIDTH = 240
+"""Columns at most, where no terminal limits them: a line a run."""
 _NAMED = 3
 """So many hosts are named that ended otherwise than well."""
 
@@ -39,7 +43,10 @@ def _outcome(run: RunRecord) -> Text:
 
 
 def _print_runs(runs: Sequence[RunRecord]) -> None:
-    table = Table("when (UTC)", "run", "who", "purpose", "outcome")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), collapse_padding=True, show_edge=False)
+    for name in ("when", "run", "who", "purpose", "outcome"):
+        # folded, never cut; but in one piece what is there to be copied
+        table.add_column(name, overflow="fold", no_wrap=name == "run", min_width=10 if name == "when" else None)
     for name in ("hosts", "changes", "seconds"):
         table.add_column(name, justify="right")
     for run in runs:
@@ -51,7 +58,8 @@ def _print_runs(runs: Sequence[RunRecord]) -> None:
             str(sum(host.changes for host in run.hosts)),
             f"{run.seconds:.1f}",
         )
-    out.print(table)
+    console = out if out.is_terminal else Console(width=_PIPED_WIDTH, highlight=False)
+    console.print(table)
 
 
 def _change_line(change: dict[str, Any]) -> str:
@@ -125,7 +133,7 @@ def history(
     as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
     last: Annotated[int | None, typer.Option("--last", min=1, help="How many runs; else 20, or 5 of a host.")] = None,
 ) -> None:
-    """Show what ran on the hosts, from their own journals. Exit code 0, or 6 when a host could not be reached."""
+    """Show what ran on the hosts, from their journals, in UTC. Exit code 0, or 6: a host could not be reached."""
     with readable_faults():
         code = show(inventory, host, as_json, last or 0)
     raise typer.Exit(code)

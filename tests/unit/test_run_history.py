@@ -138,7 +138,7 @@ def hosts(monkeypatch):
 
 
 def estate_history(*words):
-    result = CliRunner().invoke(app, ["history", PROD, *words], env={"COLUMNS": "160"})
+    result = CliRunner().invoke(app, ["history", PROD, *words])
     assert not (result.exception and not isinstance(result.exception, SystemExit)), result.exception
     return result
 
@@ -153,9 +153,7 @@ def test_the_table_shows_each_run_once(hosts):
     result = estate_history()
     assert result.exit_code == 0
     row = next(text for text in result.stdout.splitlines() if OLD in text)
-    assert [cell.strip() for cell in row.split("│")[1:-1]] == [
-        *("2031-01-02 03:04", OLD, "ops@desk", "deploy", "done", "2", "0", "12.5")
-    ]
+    assert row.split() == ["2031-01-02", "03:04", OLD, "ops@desk", "deploy", "done", "2", "0", "12.5"]
     assert result.stdout.count(OLD) == 1
     assert sorted(name for name, _ in hosts["asked"]) == HOSTS
 
