@@ -25,6 +25,8 @@ _STYLES = {"good": "green", "change": "cyan", "warn": "yellow", "bad": "red"}
 _OPERATION_STYLES = {"changed": "cyan", "unchanged": "dim", "failed": "red", "returned": "yellow", "interrupted": "red"}
 _PIPED_WIDTH = 240
 """Columns at most, where no terminal limits them: a line a run."""
+_NARROW = 110
+"""Columns of a terminal, below which the date and the time of day are two lines."""
 _NAMED = 3
 """So many hosts are named that ended otherwise than well."""
 
@@ -43,12 +45,15 @@ def _outcome(run: RunRecord) -> Text:
 
 
 def _print_runs(runs: Sequence[RunRecord]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), collapse_padding=True, show_edge=False)
-    for name in ("when", "run", "who", "purpose", "outcome"):
-        # folded, never cut; but in one piece what is there to be copied
-        table.add_column(name, overflow="fold", no_wrap=name == "run", min_width=10 if name == "when" else None)
+    console = out if out.is_terminal else Console(width=_PIPED_WIDTH, highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("when", width=10 if console.width < _NARROW else None)
+    # in one piece what is there to be copied; the others are folded, never cut
+    table.add_column("run", overflow="fold", no_wrap=True)
+    for name in ("who", "purpose", "outcome"):
+        table.add_column(name, overflow="fold")
     for name in ("hosts", "changes", "seconds"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for run in runs:
         table.add_row(
             f"{run.began:%Y-%m-%d %H:%M}",
@@ -58,13 +63,13 @@ def _print_runs(runs: Sequence[RunRecord]) -> None:
             str(sum(host.changes for host in run.hosts)),
             f"{run.seconds:.1f}",
         )
-    console = out if out.is_terminal else Console(width=_PIPED_WIDTH, highlight=False)
     console.print(table)
 
 
 def _change_line(change: dict[str, Any]) -> str:
     words = " ".join(str(change[key]) for key in ("action", "kind", "name") if change.get(key))
-    why = ", ".join(str(reason) for reason in change.get("why") or ())
+    reasons = change.get("why") or ()
+    why = reasons if isinstance(reasons, str) else ", ".join(str(reason) for reason in reasons)
     return f"{words} ({why})" if why else words
 
 
