@@ -6,7 +6,7 @@ from typing import Annotated
 import click
 import typer
 
-from estate.cli import docs, hosts, lab, secrets
+from estate.cli import docs, history, hosts, lab, secrets
 from estate.cli.errors import FAILED, err, out, readable_faults
 from estate.exit_codes import ExitCode
 
@@ -17,6 +17,7 @@ app.add_typer(lab.app, name="lab")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(hosts.app, name="hosts")
 app.command("docs")(docs.docs)
+app.command("history")(history.history)
 
 Inventory = Annotated[Path, typer.Argument(help="An inventory file, such as inventories/prod.py.")]
 Limit = Annotated[list[str] | None, typer.Option("--limit", help="Only this host or group; may be repeated.")]
