@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from estate.cli import docs, history, hosts, lab, secrets
@@ -122,5 +121,6 @@ def ssh(
 def main() -> None:
     """The command's entry point."""
     # Click's own exit code for a wrong command line, 2, would read as "changes pending"
-    click.UsageError.exit_code = ExitCode.USAGE
+    usage_error = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "UsageError")
+    usage_error.exit_code = ExitCode.USAGE  # type: ignore[attr-defined]
     app()
