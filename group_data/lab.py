@@ -14,6 +14,9 @@ admin_keys = [public_key()]
 age_recipients = [recipient(lab_paths())]
 age_identity = str(lab_paths().age_identity)
 
+# Short, as the tests wait for it.
+revert_after = 12
+
 # Every lab host is a plain Debian, whatever it stands for.
 system = "debian"
 firewall = True

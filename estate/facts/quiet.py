@@ -1,5 +1,6 @@
 """Reading from a host without anything of it being printed, whatever the verbosity."""
 
+from paramiko import SSHException
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 
@@ -15,14 +16,17 @@ def read(host: Host, script: str, *, timeout: int = 60, stdin: str = "") -> list
     + stdin: what it reads
     Raises ReadError when it fails.
     """
-    status, output = host.run_shell_command(
-        StringCommand("sh", "-c", QuoteString(script)),
-        print_output=False,
-        print_input=False,
-        _sudo=True,
-        _timeout=timeout,
-        **({"_stdin": stdin} if stdin else {}),
-    )
+    try:
+        status, output = host.run_shell_command(
+            StringCommand("sh", "-c", QuoteString(script)),
+            print_output=False,
+            print_input=False,
+            _sudo=True,
+            _timeout=timeout,
+            **({"_stdin": stdin} if stdin else {}),
+        )
+    except (OSError, EOFError, SSHException) as error:
+        raise ReadError(str(error) or f"no answer within {timeout} s") from None
     if not status:
         raise ReadError(" ".join(output.stderr_lines[-3:]) or "no output")
     return output.stdout_lines

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 from pyinfra.api.state import State, StateStage
+from pyinfra.connectors import util as connector
 from pyinfra.context import ctx_state
 
 from estate.exit_codes import ExitCode
@@ -54,6 +55,7 @@ def install(estate: Estate) -> None:
     state = ctx_state.get()
     # With -y pyinfra asks nothing; without it this keeps it from asking: a fault ends the run, no question
     state.should_raise_failed_hosts = lambda _: False
+    setattr(connector, "getpass", _no_password)  # noqa: B010 - not exported, yet the only place that asks
     logging.getLogger("pyinfra").addHandler(_ConnectErrors(run))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda n, frame: _on_signal(run, state, n, frame))
@@ -73,6 +75,11 @@ def refuse_early(faults: list[Fault]) -> None:
         atexit.register(_leave, run)
     if run is not None:
         refuse(run, faults)
+
+
+def _no_password(prompt: str = "") -> str:
+    """Instead of pyinfra's question for a sudo password, which would hold up every host: an error of this one."""
+    raise OSError("sudo asks for a password")
 
 
 def _on_signal(run: Run, state: State, number: int, frame: FrameType | None) -> None:

@@ -3,11 +3,15 @@
 import socket
 from typing import Any
 
+from pyinfra import logger
 from pyinfra.api.host import Host
+
+from estate.facts.quiet import ReadError, read
 
 DEAD_AFTER = 20
 """Seconds without an answer from the host's kernel after which the connection counts as dead."""
 _KEEPALIVE = 5
+_PROBE = 10
 
 
 def _transport(host: Host) -> Any:
@@ -31,6 +35,13 @@ def watch(host: Host) -> None:
 
 
 def alive(host: Host) -> bool:
-    """Whether the connection still stands."""
+    """Whether the host still answers on its connection."""
     transport = _transport(host)
-    return transport is None or bool(transport.is_active())
+    if transport is not None and not transport.is_active():
+        return False
+    try:
+        read(host, ":", timeout=_PROBE)
+    except ReadError as error:
+        logger.debug("%s does not answer: %s", host.name, error)
+        return False
+    return True

@@ -14,7 +14,6 @@ from estate.inventory import Ssh
 from estate.remote import run_as_root
 from estate.run.current import Run
 from estate.run.journal import journal_text, leave_script
-from estate.run.link import alive
 from estate.run.lock import LEASE, RENEW, renew_script
 
 _TIMEOUT = 20
@@ -49,17 +48,17 @@ class Locks:
         self.renewed = time.monotonic()
         gone = [host.name for host, job in zip(hosts, jobs, strict=True) if not job.value]
         for name in gone:
-            self.run.host(name).unlocked = True
+            mine = self.run.host(name)
+            mine.failed, mine.unlocked, mine.error = True, True, "the lock was lost"
         if gone:
             self.run.stop = f"the lock of {', '.join(gone)} was lost: somebody else may be deploying"
         return gone
 
     def _renew_one(self, host: Host) -> bool:
         try:
-            read(host, renew_script(self.run.me), timeout=_TIMEOUT)
-        except ReadError:
-            return False
-        except Exception as error:
+            return read(host, renew_script(self.run.me), timeout=_TIMEOUT) != ["lost"]
+        except ReadError as error:
+            # A dead connection is found out by the next operation; this one cannot tell what became of the lock
             logger.debug("%s: the lock was not renewed: %s", host.name, error)
         return True
 
@@ -71,8 +70,6 @@ class Locks:
         if time.monotonic() - self.renewed < LEASE / 2:
             return
         if gone := self._renew():
-            for name in gone:
-                self.run.host(name).failed = True
             raise PyinfraError(f"while the plan waited for an answer, somebody else took {', '.join(gone)}")
 
     def leave(self, host: Host) -> None:
@@ -81,8 +78,9 @@ class Locks:
             return
         text = journal_text(self.run.record(host.name)) if self.run.executing else ""
         words = leave_script(self.run.me, journal=bool(text))
-        if alive(host):
+        mine = self.run.host(host.name)
+        if not mine.lost:
             read(host, words, timeout=_TIMEOUT, stdin=text)
-        elif self.run.host(host.name).returned:
+        elif mine.returned:
             # The host is back, though not on this connection; one that is lost keeps its lock until the lease ends
             run_as_root(host.name, self.ssh[host.name], words, stdin=text, timeout=_TIMEOUT)

@@ -5,10 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from estate.exit_codes import ExitCode
 from estate.secrets.sealed import Sealed, SealedFile
 
 REPO = Path(__file__).resolve().parents[2]
@@ -84,6 +86,28 @@ class Checkout:
         """Converge."""
         return self.pyinfra("-y", *options, environment=environment)
 
+    def deploy_when_free(self, *options: str, seconds: float = 90) -> Run:
+        """Converge; while a lock is held, wait as an operator would."""
+        end = time.monotonic() + seconds
+        while True:
+            run = self.deploy(*options)
+            if run.code != ExitCode.LOCKED or time.monotonic() > end:
+                return run
+            time.sleep(2)
+
+    def start(self, *options: str) -> subprocess.Popen:
+        """A run that goes on while the test does something to it; its output is in `.stdout`."""
+        return subprocess.Popen(
+            [str(BIN / "pyinfra"), "-y", "inventories/lab.py", "deploy.py", *options],
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": str(self.root), "PYINFRA_PROGRESS": "off"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
     def dry_run(self, *options: str) -> Run:
         """What would change."""
         return self.pyinfra("--dry", "--diff", *options)
@@ -124,6 +148,14 @@ def estate_command(*words: str, stdin: str = "", environment: dict | None = None
         timeout=timeout,
     )
     return Run(result.returncode, result.stdout + result.stderr, [])
+
+
+def inside(name: str, script: str, check: bool = True) -> str:
+    """What a script printed that the lab's engine ran in a host: works however broken the host's network is."""
+    argv = ["docker", "exec", "-i", f"estate-lab-{name}", "sh", "-s"]
+    result = subprocess.run(argv, input=script, capture_output=True, text=True, errors="replace", timeout=180)
+    assert not check or result.returncode == 0, f"{script}: {result.stderr}"
+    return result.stdout
 
 
 def on_host(name: str, script: str, check: bool = True) -> str:

@@ -26,7 +26,7 @@ def reset(option):
 
 
 def converged():
-    run = Checkout().deploy()
+    run = Checkout().deploy_when_free()
     assert run.code == 0, run.text
     assert Checkout().deploy().changes == []
     status = estate_command("secrets", "status", INVENTORY)

@@ -155,8 +155,8 @@ def test_the_lock_is_one_runs_at_a_time(tmp_path):
 def test_taking_it_again_and_renewing_are_for_its_owner(tmp_path):
     assert lock.was_taken(take(tmp_path, ME))
     assert lock.was_taken(take(tmp_path, ME))
-    assert shell(tmp_path, lock.renew_script(ME))[0] == 0
-    assert shell(tmp_path, lock.renew_script(OTHER))[0] == lock.LOST
+    assert shell(tmp_path, lock.renew_script(ME))[1] == []
+    assert shell(tmp_path, lock.renew_script(OTHER))[1] == ["lost"]
 
 
 def test_given_back_it_is_free_and_only_its_owner_gives_it_back(tmp_path):
