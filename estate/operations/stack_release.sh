@@ -6,7 +6,9 @@ mkdir -p "$releases" "$STATE/applied" || exit 1
 rm -rf "$releases"/.new
 mkdir -p "$releases/.new/files" "$releases/.new/stamps" || exit 1
 cp -p "$STATE/trees/docker_stack" "$releases/.new/manifest" || exit 1
-# Only what is ours: whatever else lies there is not gone back to either
+# Only what is ours: whatever else lies there is not gone back to either.
+# From /, or cp does not find the parents whose modes it copies
+cd / || exit 1
 grep -e "^$COMPOSE_DIR/" -e "^$SECRETS_DIR/" "$releases/.new/manifest" |
     xargs cp -a --parents -t "$releases/.new/files" || exit 1
 stat -c '%u:%g %a %n' $DATA_DIRS >"$releases/.new/data" || exit 1
