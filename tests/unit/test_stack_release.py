@@ -231,7 +231,7 @@ def test_an_interrupted_return_is_finished_by_the_next(rig):
     """Killed between two files: the stamps are gone, so that the next run does everything that is left."""
     files = rig.files()
     rig.sync(GOOD | {"db": "db:bad"}, secret="new")
-    cut = rig.functions("bad").replace('cp -a "$1" "$put_new" &&', 'cp -a "$1" "$put_new"; kill -9 -- -$$;')
+    cut = rig.functions("bad").replace('cp -a "$1" "$put_new" &&', 'cp -a "$1" "$put_new"; kill -9 -$$;')
     rig.run(f"{cut}cd {rig.compose}\nlocked_restore {rig.state}/releases/p/{rig.name}\n")
     assert not list((rig.state / "applied").glob("p-db-credential"))
     left = rig.files()
