@@ -68,15 +68,17 @@ put() { # SOURCE PATH: owner, mode and time too; nobody ever sees half of it
 
 restore_files() { # RELEASE
     files=$1/files manifest=$STATE/trees/docker_stack
+    # A stack without secret files has no directory of them
+    tops=$(ls -d "$files$COMPOSE_DIR" "$files$SECRETS_DIR" 2>/dev/null)
     # First the stamps, then a manifest with both sides' files: cut off anywhere, the next run finds what is left to do
     for handler in $HANDLERS; do rm -f "$STATE/applied/$handler"; done
     sort -u "$manifest" "$1/manifest" >"$manifest.both" && mv -fT "$manifest.both" "$manifest" || return 1
-    find "$files$COMPOSE_DIR" "$files$SECRETS_DIR" -type d | sort | while read -r there; do
+    find $tops -type d | sort | while read -r there; do
         path=${there#"$files"}
         [ -d "$path" ] || mkdir "$path" || exit 1
         chown --reference="$there" "$path" && chmod --reference="$there" "$path" || exit 1
     done || return 1
-    find "$files$COMPOSE_DIR" "$files$SECRETS_DIR" -type f | while read -r there; do
+    find $tops -type f | while read -r there; do
         put "$there" "${there#"$files"}" || exit 1
     done || return 1
     while read -r path; do
