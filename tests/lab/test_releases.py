@@ -1,14 +1,17 @@
 """Releases: what a deploy leaves is kept, and what fails goes back to it, with its files, secrets and data."""
 
+import os
+import signal
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from http.client import HTTPSConnection
 
 import httpx
 import pytest
-from estate_copy import REPO, Checkout, on_host, sealed_copy
+from estate_copy import BIN, REPO, Checkout, on_host, sealed_copy
 
 from estate.inventory import load
 from estate.secrets.sealed import SealedFile
@@ -30,6 +33,7 @@ find /opt/prodg/compose /opt/prodg/secrets ! -name .env.infisical \\( \\
 """
 """The stack's files; the one left out belongs to another task."""
 DATA = "stat -c '%n %i %u:%g %a' /opt/prodg/data/* | sort"
+CREATED = "docker inspect --format '{{{{.Id}}}}' {}"
 RUNNING = "docker ps --format '{{.Names}} {{.Image}} {{.Status}}' | sed 's/Up [^(]*//' | sort"
 
 
@@ -53,6 +57,13 @@ def changed(tmp_path, estate):
 
 def releases():
     return on_host("mainframe", f"ls -1 {RELEASES}").split()
+
+
+def wait_until(done, seconds):
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(1)
 
 
 def returned(run, release):
@@ -120,19 +131,36 @@ def test_a_service_that_does_not_become_healthy_brings_the_old_one_back(changed)
 
 
 def test_a_new_service_that_fails_is_removed_with_its_files(changed):
+    changed.edit("group_data/mainframe.py", '    "alloy",\n', "")
+    without = changed.deploy(*LIMIT)
+    assert without.code == 0, without.text
     last, files = releases()[-1], on_host("mainframe", FILES)
-    changed.edit("group_data/mainframe.py", '    "alloy",\n', '    "promtail",\n')
-    changed.edit(
-        "estate/services/promtail.py", 'name="promtail",', 'name="promtail", entrypoint=("/no-such-program",),'
-    )
-    run = changed.deploy(*LIMIT)
-    if "cannot be resolved" in run.text:
-        pytest.skip("the lab has no image of promtail")
-    returned(run, last)
+    assert "/compose/alloy" not in files
+    changed.edit("group_data/mainframe.py", '    "loki",\n', '    "loki",\n    "alloy",\n')
+    changed.edit("estate/services/alloy.py", 'name="alloy",', 'name="alloy", entrypoint=("/no-such-program",),')
+    returned(changed.deploy(*LIMIT), last)
     assert on_host("mainframe", FILES) == files
-    names = on_host("mainframe", "docker ps -a --format '{{.Names}}'").split()
-    assert "promtail" not in names
-    assert "alloy" in names
+    assert "alloy" not in on_host("mainframe", "docker ps -a --format '{{.Names}}'").split()
+
+
+def test_it_goes_back_without_the_controller(changed):
+    files, running = on_host("mainframe", FILES), on_host("mainframe", RUNNING)
+    before = on_host("mainframe", CREATED.format("cadvisor"))
+    changed.edit("estate/services/cadvisor.py", CADVISOR, NEVER.replace('"retries": 2', '"retries": 9'))
+    argv = [str(BIN / "pyinfra"), "inventories/lab.py", "deploy.py", "-y", *LIMIT]
+    environment = os.environ | {"PYTHONPATH": str(changed.root), "PYINFRA_PROGRESS": "off"}
+    controller = subprocess.Popen(
+        argv, cwd=changed.root, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: on_host("mainframe", CREATED.format("cadvisor"), check=False) not in ("", before), 90)
+    finally:
+        os.killpg(controller.pid, signal.SIGKILL)
+        controller.wait()
+    assert on_host("mainframe", FILES) != files
+    wait_until(lambda: on_host("mainframe", RUNNING) == running, 120)
+    wait_until(lambda: on_host("mainframe", FILES) == files, 30)
 
 
 def test_a_reload_that_fails_goes_back(changed):
@@ -199,19 +227,34 @@ def second_tag(service, tag):
     return f"docker.io/{repository}:{tag}"
 
 
-USERS = "cd /opt/prodg/data/vaultwarden && cat migrated 2>/dev/null; sha256sum db.sqlite3"
+# The database itself is another file each time: its log is merged into it when the server stops
+VAULT = """
+cd /opt/prodg/data/vaultwarden
+ls
+stat -c '%n %U %a' . db.sqlite3 marker
+cat marker
+head -c 15 db.sqlite3
+"""
 
 
-def test_data_that_a_new_version_rewrote_come_back(changed):
-    last, data = releases()[-1], on_host("mainframe", USERS)
+@pytest.fixture
+def marked():
+    """A file of this test's among the data."""
+    on_host("mainframe", "cd /opt/prodg/data/vaultwarden && echo precious >marker && chown 1000:1000 marker")
+    yield
+    on_host("mainframe", "rm -f /opt/prodg/data/vaultwarden/marker")
+
+
+def test_data_that_a_new_version_rewrote_come_back(changed, marked):
+    last, data = releases()[-1], on_host("mainframe", VAULT)
     grafana = on_host("mainframe", "stat -c %i /opt/prodg/data/grafana")
     image = second_tag("vaultwarden", "9.9.9-releases")
     changed.edit("group_data/mainframe.py", "images: dict[str, str] = {}", f'images = {{"vaultwarden": "{image}"}}')
-    ruin = 'entrypoint=("sh", "-c", "echo ruined | tee /data/db.sqlite3 >/data/migrated; exit 3"),'
+    ruin = 'entrypoint=("sh", "-c", "echo ruined | tee /data/db.sqlite3 /data/marker >/data/migrated; exit 3"),'
     changed.edit("estate/services/vaultwarden.py", 'name="vaultwarden",', f'name="vaultwarden",\n    {ruin}')
     run = changed.deploy(*LIMIT)
     returned(run, last)
-    assert on_host("mainframe", USERS) == data
+    assert on_host("mainframe", VAULT) == data
     assert f"vaultwarden {image_of('vaultwarden')} (healthy)" in on_host("mainframe", RUNNING).splitlines()
     assert on_host("mainframe", "stat -c %i /opt/prodg/data/grafana") == grafana
     kept = on_host("mainframe", "cd /var/lib/estate/snapshots/prodg && ls -d */* && ls -a && stat -c %a . *Z").split()
@@ -220,13 +263,13 @@ def test_data_that_a_new_version_rewrote_come_back(changed):
     assert set(kept[-2:]) == {"700"}
 
 
-def test_another_image_that_works_keeps_its_data_and_is_a_release(changed):
-    data = on_host("mainframe", USERS)
+def test_another_image_that_works_keeps_its_data_and_is_a_release(changed, marked):
+    data = on_host("mainframe", VAULT)
     image = second_tag("vaultwarden", "9.9.9-releases")
     changed.edit("group_data/mainframe.py", "images: dict[str, str] = {}", f'images = {{"vaultwarden": "{image}"}}')
     run = changed.deploy(*LIMIT)
     assert run.code == 0, run.text
-    assert on_host("mainframe", USERS) == data
+    assert on_host("mainframe", VAULT) == data
     assert on_host("mainframe", "ls -A /var/lib/estate/snapshots/prodg | grep -v Z || :") == ""
 
 
