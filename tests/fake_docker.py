@@ -69,6 +69,8 @@ def inspect(container, name, template):
         return "0"
     if "range" in template:
         return "1 the probe said no"
+    if ".State.Error" in template:
+        return ""
     if ".State.Running" in template:
         return str(container["status"] == "running").lower()
     return f"{container['status']} {container['health']}"

@@ -45,7 +45,13 @@ report() {
         state=$(state_of "$container")
         case $state in
         "running healthy" | "running ") continue ;;
-        "created "*) echo "service $name: not started, it waits for another" >&2; continue ;;
+        "created "*)
+            # Without an error it was not tried; with one, its program is not there, say
+            if [ -z "$(docker inspect --format '{{.State.Error}}' "$container")" ]; then
+                echo "service $name: not started, it waits for another" >&2
+                continue
+            fi
+            ;;
         esac
         keep_log "$container" "$name"
         echo "service $name: $state (exit code $(docker inspect --format '{{.State.ExitCode}}' "$container"))" >&2
