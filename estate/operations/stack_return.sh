@@ -33,6 +33,7 @@ keep_log() { # CONTAINER NAME
         mkdir -p "$kept"
     fi
     {
+        docker inspect --format '{{.Config.Image}} {{.State.Status}}, exit code {{.State.ExitCode}} {{.State.Error}}' "$1"
         health_log "$1"
         docker logs --timestamps --tail 5000 "$1"
     } >"$kept/$2.log" 2>&1

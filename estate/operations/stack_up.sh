@@ -39,7 +39,7 @@ roll() { # SERVICE
 }
 
 if [ -e "$snapshots/restoring" ]; then
-    restore_snapshot || exit 1
+    restore_snapshot || { echo "the data are half restored from $snapshots, and the rest cannot be" >&2; exit 1; }
 fi
 compose config --quiet || go_back
 for container in $ORPHANS; do
