@@ -2,19 +2,15 @@
 
 import os
 import signal
-import socket
-import ssl
 import subprocess
-import threading
 import time
-from http.client import HTTPSConnection
 
 import httpx
 import pytest
 from estate_copy import BIN, REPO, Checkout, on_host, sealed_copy
+from hammer import Hammer
 
 from estate.inventory import load
-from estate.secrets.sealed import SealedFile
 from lab.images.registry import MANIFEST
 
 pytestmark = pytest.mark.lab
@@ -84,7 +80,6 @@ def test_a_change_makes_a_release_and_a_second_run_makes_none(changed):
     assert run.code == 0, run.text
     after = releases()
     assert after[-1] > before[-1]
-    assert len(after) <= 5
     kept = f"{RELEASES}/{after[-1]}/files"
     copies = on_host("mainframe", FILES.replace("/opt/", f"{kept}/opt/"))
     assert copies.replace(kept, "") == on_host("mainframe", FILES)
@@ -186,25 +181,10 @@ def lets_in(password):
     return on_host("mainframe", f"{PROVE}{password}\nEOF-VALUE\n").strip() == "yes"
 
 
-def with_secret(copy, name, value):
-    """Give a copy a sealed file of its own in which one secret has another value."""
-    real = REPO / ".lab"
-    own = copy.root / ".lab"
-    own.unlink()
-    own.mkdir(mode=0o700)
-    for path in real.iterdir():
-        if not path.name.startswith("secrets."):
-            (own / path.name).symlink_to(path.resolve())
-    sealed = sealed_copy()
-    sealed.put({name: value})
-    host = next(iter(load(REPO / "inventories" / "lab.py").hosts.values()))
-    SealedFile(own / "secrets.age", own / "age.txt", host.age_recipients).save(sealed)
-
-
 def test_a_changed_password_is_changed_back(changed):
     last, files, old = releases()[-1], on_host("mainframe", FILES), sealed_copy().values()["POSTGRES_PASSWORD"]
     new = "a-password-of-a-run-that-fails-0123456789"
-    with_secret(changed, "POSTGRES_PASSWORD", new)
+    changed.with_secret("POSTGRES_PASSWORD", new)
     changed.edit("estate/services/cadvisor.py", CADVISOR, NEVER)
     run = changed.deploy(*LIMIT, "--data", "secrets=sealed")
     returned(run, last)
@@ -273,45 +253,6 @@ def test_another_image_that_works_keeps_its_data_and_is_a_release(changed, marke
     assert run.code == 0, run.text
     assert on_host("mainframe", VAULT) == data
     assert on_host("mainframe", "ls -A /var/lib/estate/snapshots/prodg | grep -v Z || :") == ""
-
-
-class Hammer(threading.Thread):
-    """Asks a site again and again, each time over a new connection; keeps what failed."""
-
-    def __init__(self, name, path, pause=0.02):
-        super().__init__(daemon=True)
-        self.name_, self.path, self.pause = name, path, pause
-        self.done = threading.Event()
-        self.asked, self.failed, self.slowest = 0, [], 0.0
-
-    def run(self):
-        context = ssl.create_default_context(cafile=str(REPO / ".lab/ca/ca.crt"))
-        while not self.done.is_set():
-            start = time.monotonic()
-            self.asked += 1
-            try:
-                connection = _Connection(self.name_, context)
-                connection.request("GET", self.path, headers={"Host": self.name_})
-                status = connection.getresponse().status
-                if status >= 400:
-                    self.failed.append(status)
-                connection.close()
-            except OSError as error:
-                self.failed.append(repr(error))
-            self.slowest = max(self.slowest, time.monotonic() - start)
-            time.sleep(self.pause)
-
-
-class _Connection(HTTPSConnection):
-    """To the lab's mainframe, under a site's name."""
-
-    def __init__(self, name, context):
-        super().__init__("10.99.0.10", 443, context=context, timeout=15)
-        self.site = name
-
-    def connect(self):
-        raw = socket.create_connection((self.host, self.port), self.timeout)
-        self.sock = self._context.wrap_socket(raw, server_hostname=self.site)
 
 
 def test_no_request_fails_while_a_rolling_service_is_recreated(changed):
