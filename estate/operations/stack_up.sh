@@ -34,7 +34,8 @@ roll() { # SERVICE
         >/dev/null </dev/null || return 1
     wait_for "$1-next" || return 1
     case " $FORCE " in *" $1 "*) remove "$1" || return 1 ;; esac
-    compose up --detach --wait --wait-timeout "$TIMEOUT" --no-deps "$1" || return 1
+    # With --no-deps it would be made from another configuration hash, and the next `up` would make it anew
+    compose up --detach --wait --wait-timeout "$TIMEOUT" "$1" || return 1
     remove "$1-next"
 }
 
