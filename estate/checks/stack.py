@@ -22,6 +22,7 @@ def check(host: MainframeHost, stack: Stack, where: str) -> list[Fault]:
         *_limits(host, stack, where),
         *_data(stack, where),
         *_secrets(stack, where),
+        *_releases(stack, where),
         *_networks(host, where),
         *_headscale(host, stack, where),
         *_secret_store(host, stack, where),
@@ -131,6 +132,19 @@ def _secrets(stack: Stack, where: str) -> Iterator[Fault]:
         if len(specs) > 1:
             users = ", ".join(stack.consumers(name))
             yield Fault(f"{where}/services", f"{users} declare {name} differently", "share one declaration")
+
+
+def _releases(stack: Stack, where: str) -> Iterator[Fault]:
+    for service in stack.services:
+        path = f"{where}/services/{service.name}"
+        for name in service.migration.data_of if service.migration else ():
+            if name not in stack:
+                yield Fault(f"{path}/migration/data_of", f"{name} is not a service here", "name who has the data")
+        if service.rolling and (service.host_network or service.published or service.data):
+            fault = "two at once would share ports or data"
+            yield Fault(f"{path}/rolling", fault, "leave it out: it is for services that keep nothing themselves")
+        if service.rolling and service.health is None:
+            yield Fault(f"{path}/rolling", "without a health check nobody knows when the new one serves", "add one")
 
 
 def _networks(host: MainframeHost, where: str) -> Iterator[Fault]:

@@ -42,6 +42,7 @@ for stamp in $STAMPS; do
 done
 probes
 if [ -n "$PROJECT" ] && command -v docker >/dev/null; then
-    docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$PROJECT" 2>/dev/null | xargs -r docker inspect --format 'C	{"name":{{json .Name}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"image":{{json .Config.Image}},"status":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"inputs":{{json (index .Config.Labels "estate.inputs")}}}' 2>/dev/null
+    # One-off containers of an operator are no part of the project; a second one that a cut-off deploy left is
+    docker ps -a --no-trunc --filter "label=com.docker.compose.project=$PROJECT" --format '{{.ID}} {{.Label "com.docker.compose.oneoff"}} {{.Label "estate.next"}}' 2>/dev/null | awk '$2 != "True" || $3 == "true" {print $1}' | xargs -r docker inspect --format 'C	{"name":{{json .Name}},"service":{{if index .Config.Labels "estate.next"}}""{{else}}{{json (index .Config.Labels "com.docker.compose.service")}}{{end}},"image":{{json .Config.Image}},"status":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"inputs":{{json (index .Config.Labels "estate.inputs")}}}' 2>/dev/null
 fi
 exit 0

@@ -165,6 +165,17 @@ class NoBackup(Frozen):
     reason: str = Field(min_length=8)
 
 
+class Migration(Frozen):
+    """Another version of the service rewrites data so that the version before cannot read them.
+
+    They are copied before a container of another image starts, and come back when that one fails.
+
+    + data_of: the services whose data directories it rewrites; empty: its own
+    """
+
+    data_of: tuple[Name, ...] = ()
+
+
 class Service(Frozen):
     """One service of a compose stack (or, without an image, a site that Caddy serves)."""
 
@@ -203,6 +214,10 @@ class Service(Frozen):
     host_network: bool = False
     pid_host: bool = False
     stop_grace_period: int = 30
+    migration: Migration | None = None
+    """Set when a new version cannot be gone back from with the data that it leaves."""
+    rolling: bool = False
+    """Two of it may run at once: a new one serves before the old one goes, so that no request fails."""
     shm_size: Size | None = None
     lint: dict[str, str] = Field(default_factory=dict)
     """compose-lint rules that do not apply here, each with its reason."""

@@ -1,9 +1,7 @@
 """The compose project: containers brought to their declared state, in one command."""
 
-import shlex
 from collections.abc import Generator
-from functools import cache
-from pathlib import Path
+from typing import NamedTuple
 
 from pyinfra import host
 from pyinfra.api.command import StringCommand
@@ -12,43 +10,49 @@ from pyinfra.api.operation import operation
 from estate.facts.host_state import StateQuery, recall
 from estate.models.desired import Desired
 from estate.models.stack import Stack
+from estate.operations import releases
 from estate.operations.announce import announce
 from estate.operations.command import script
 from estate.plan.change import Change
-from estate.plan.containers import containers, drifted_files, live_credentials, wanted_inputs
+from estate.plan.containers import containers, drifted_files, live_credentials, rolling, snapshot, wanted_inputs
 from estate.plan.files import plan_files
+from estate.plan.state import ContainerState
+from estate.render.release import release_name, shell, variables
 
 _UNSEEN = ("is unhealthy", "was changed on the host")
 
 
-@cache
-def _up_script() -> str:
-    return (Path(__file__).parent / "stack_up.sh").read_text()
+class HandlerNames(NamedTuple):
+    """The task's handlers: those that come before the containers, those after, and the one that keeps the release."""
+
+    before: frozenset[str]
+    after: frozenset[str]
+    last: frozenset[str]
 
 
-def up_script(stack: Stack, changes: list[Change], names: dict[str, str]) -> str:
-    """The shell script that makes the changes.
+def up_script(stack: Stack, desired: Desired, changes: list[Change], there: dict[str, ContainerState]) -> str:
+    """The shell script that makes the changes, and that goes back to the last release when it cannot.
 
-    + names: the container names of services that are there, for those to be removed
+    + there: the project's containers by service
     """
-    up = [c.name for c in changes if c.action != "delete"]
+    twice = rolling(stack, changes, there)
+    up = [c.name for c in changes if c.action != "delete" and c.name not in twice]
     words = {
-        "COMPOSE_DIR": stack.compose_dir,
-        "PROJECT": stack.settings.project,
-        "TIMEOUT": str(stack.settings.up_timeout),
         "SERVICES": " ".join(up),
+        "ROLLING": " ".join(twice),
         # Compose itself sees no difference in these: their labels are as wanted
         "FORCE": " ".join(c.name for c in changes if c.action == "recreate" and c.why[0].endswith(_UNSEEN)),
-        "ORPHANS": " ".join(names[c.name] for c in changes if c.action == "delete"),
+        "ORPHANS": " ".join(there[c.name].name for c in changes if c.action == "delete"),
     }
-    head = "\n".join(f"{name}={shlex.quote(value)}" for name, value in words.items())
-    return f"{head}\n{_up_script()}"
+    functions = releases.return_functions(stack, desired, snapshot(stack, changes, there))
+    return f"{functions}{variables(words)}{shell('stack_up.sh')}"
 
 
-def handlers(stack: Stack, desired: Desired, query: StateQuery) -> tuple[frozenset[str], frozenset[str]]:
-    """The task's handlers: those that come before the containers, and those that come after."""
+def handlers(stack: Stack, desired: Desired, query: StateQuery) -> HandlerNames:
+    """The names of the task's handlers by when they run."""
     live = live_credentials(stack, recall(host, query).containers)
-    return live, frozenset(handler.name for handler in desired.handlers) - live
+    last = frozenset({release_name(stack)})
+    return HandlerNames(live, frozenset(handler.name for handler in desired.handlers) - live - last, last)
 
 
 @operation()
@@ -65,5 +69,5 @@ def up(stack: Stack, desired: Desired, query: StateQuery) -> Generator[StringCom
         host.noop(f"all {len(stack.containers)} containers of {stack.settings.project} are as declared")
         return
     announce(host, desired.task, changes)
-    names = {service: container.name for service, container in state.containers.items()}
-    yield script(up_script(stack, changes, names), timeout=stack.settings.up_timeout + 900)
+    timeout = stack.settings.up_timeout * 2 + 900 + releases.seconds(stack)
+    yield script(up_script(stack, desired, changes, state.containers), timeout=timeout)

@@ -1,7 +1,8 @@
 """Packages, accounts, kernel settings, units, and handlers that apply configuration."""
 
 import shlex
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from dataclasses import dataclass
 
 from pyinfra import host
 from pyinfra.api.command import StringCommand
@@ -16,6 +17,18 @@ from estate.plan import system as plan
 from estate.plan.change import Change
 
 _PATH = "export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """What follows in the same remote command when a handler fails, so that it does not need the controller.
+
+    + script: by the name of the handler, lines of shell
+    + timeout: seconds that they may take
+    """
+
+    script: Callable[[str], str]
+    timeout: int
 
 
 def install_script(names: Sequence[str]) -> str:
@@ -87,11 +100,15 @@ def sysctl(desired: Desired, query: StateQuery) -> Generator[StringCommand, None
 
 @operation()
 def handlers(
-    desired: Desired, query: StateQuery, only: Collection[str] | None = None
+    desired: Desired,
+    query: StateQuery,
+    only: Collection[str] | None = None,
+    otherwise: Otherwise | None = None,
 ) -> Generator[StringCommand, None, None]:
     """Apply configuration that is not the running one; stamp it only when that succeeded.
 
     + only: leave handlers of other names to another call
+    + otherwise: what follows when one fails
     """
     state = recall(host, query)
     reasons = plan.due(desired, state)
@@ -105,11 +122,12 @@ def handlers(
             yield from guarded(handler)
             continue
         stamp = handler.stamp
+        failed = otherwise.script(handler.name) if otherwise else ""
         # A subshell under -e of its own: `set -e` does not see a failure on the left of `&&`
         yield script(
             f"set -u; {_PATH}\nmkdir -p {STATE_DIR}/applied\nrm -f {stamp}\n"
-            f"( {handler.command} ) || exit 1\nprintf '%s\\n' {handler.digest} >{stamp}",
-            timeout=180,
+            f"( {handler.command} ) || {{\n{failed}exit 1\n}}\nprintf '%s\\n' {handler.digest} >{stamp}",
+            timeout=180 + (otherwise.timeout if otherwise else 0),
         )
 
 

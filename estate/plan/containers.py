@@ -1,7 +1,8 @@
 """Containers: the compose project against what runs, with the inputs that changed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import yaml
 
@@ -10,7 +11,11 @@ from estate.plan.change import Change
 from estate.plan.files import FilePlan
 from estate.plan.state import ContainerState, HostState
 from estate.render.compose import INPUTS_LABEL, secrets_in
+from estate.render.release import migrating_data
 from estate.render.stack import credential_handler_name
+
+NEXT = "-next"
+"""What the name of a rolling service's second container ends with."""
 
 
 def wanted_inputs(compose: str) -> dict[str, dict[str, str]]:
@@ -94,5 +99,41 @@ def containers(
             changes.append(Change("container", service.name, "recreate", ("is unhealthy",)))
     for name in sorted(there.keys() - {service.name for service in stack.containers}):
         kept = f"no longer declared; its data stay below {stack.data_dir}"
+        if name.removesuffix(NEXT) in stack:
+            kept = "left by a deploy that was cut off"
         changes.append(Change("container", name, "delete", (kept,)))
     return changes
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What has to be copied before the containers are brought up: containers to stop, directories by service."""
+
+    stop: tuple[str, ...] = ()
+    data: tuple[tuple[str, str], ...] = ()
+
+
+def rolling(stack: Stack, changes: Iterable[Change], there: Mapping[str, ContainerState]) -> tuple[str, ...]:
+    """Services to recreate while a second container serves: those that are declared so and run now."""
+    return tuple(
+        change.name
+        for change in changes
+        if change.action == "recreate" and stack.service(change.name).rolling and there[change.name].status == "running"
+    )
+
+
+def snapshot(stack: Stack, changes: Iterable[Change], there: Mapping[str, ContainerState]) -> Snapshot:
+    """The data that containers of other images than before will rewrite."""
+    stop: dict[str, None] = {}
+    data: dict[tuple[str, str], None] = {}
+    for change in changes:
+        if change.action != "recreate":
+            continue
+        service = stack.service(change.name)
+        if there[change.name].image == str(service.image):
+            continue
+        rewritten = migrating_data(stack, service)
+        users = (service.name, *rewritten) if rewritten else ()
+        stop |= dict.fromkeys(there[name].name for name in users if name in there)
+        data |= dict.fromkeys((name, path) for name, paths in rewritten.items() for path in paths)
+    return Snapshot(tuple(stop), tuple(data))

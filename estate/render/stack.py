@@ -10,6 +10,7 @@ from estate.models.service import ConfigFile, Credential, SecretFile, Service
 from estate.models.stack import Stack
 from estate.render.compose import compose_file, secrets_in
 from estate.render.dotenv import dotenv
+from estate.render.release import data_path, release_handler
 from estate.render.templates import render
 
 
@@ -113,9 +114,14 @@ def _data_directories(stack: Stack) -> list[Node]:
     for service in stack.containers:
         for data in service.data:
             uid, gid = (data.owner or service.user).split(":")
-            path = f"{stack.data_dir}/{data.path}"
+            path = data_path(stack, data.path)
             nodes[path] = Directory(path, mode=data.mode, owner=uid, group=gid, recurse=True)
     return list(nodes.values())
+
+
+def reload_handler_name(stack: Stack, service: Service) -> str:
+    """The name of the handler that makes the service read its configuration again."""
+    return f"{stack.settings.project}-{service.name}-config"
 
 
 def reload_handler(stack: Stack, service: Service, config: Tree) -> Handler | None:
@@ -123,7 +129,7 @@ def reload_handler(stack: Stack, service: Service, config: Tree) -> Handler | No
     if service.config is None or not service.config.reload:
         return None
     return Handler(
-        name=f"{stack.settings.project}-{service.name}-config",
+        name=reload_handler_name(stack, service),
         command=shlex.join(["docker", "exec", service.name, *service.config.reload]),
         digest=config.digest,
         paths=tuple(file.path for file in config.files),
@@ -163,9 +169,10 @@ def stack_tree(host: MainframeHost, stack: Stack, secrets: Mapping[str, str]) ->
         *_data_directories(stack),
         *(node for tree in (*configs.values(), *secret_trees.values()) for node in tree),
     ]
+    tree, handlers = Tree(tuple(nodes)), tuple(_handlers(stack, configs, secrets))
     return Desired(
         "docker_stack",
         packages=("curl", "jq"),
-        tree=Tree(tuple(nodes)),
-        handlers=tuple(_handlers(stack, configs, secrets)),
+        tree=tree,
+        handlers=(*handlers, release_handler(stack, tree, handlers)),
     )

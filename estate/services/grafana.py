@@ -11,6 +11,7 @@ from estate.models.service import (
     Health,
     Limits,
     Metrics,
+    Migration,
     Route,
     SecretFile,
     Service,
@@ -61,5 +62,6 @@ GRAFANA = Service(
     health=Health.curl(3000, "/api/health"),
     depends_on=("prometheus", "loki"),
     metrics=Metrics(port=3000),
+    migration=Migration(),
     backup=Backup(sqlite=("grafana.db",)),
 )

@@ -1,7 +1,18 @@
 """Headscale: the tailnet's control server (facts/services-mainframe.md, 15)."""
 
 from estate.models.image import image
-from estate.models.service import Backup, Config, ConfigFile, DataDir, Health, Limits, Metrics, Route, Service
+from estate.models.service import (
+    Backup,
+    Config,
+    ConfigFile,
+    DataDir,
+    Health,
+    Limits,
+    Metrics,
+    Migration,
+    Route,
+    Service,
+)
 
 HEADSCALE = Service(
     name="headscale",
@@ -20,5 +31,6 @@ HEADSCALE = Service(
     limits=Limits(cpus=0.5, memory="256m", pids=128),
     health=Health.command("headscale", "health", start_period=30),
     metrics=Metrics(port=9090),
+    migration=Migration(),
     backup=Backup(sqlite=("db.sqlite",), paths=("noise_private.key",)),
 )

@@ -62,5 +62,6 @@ HERMES_API = Service(
     ),
     depends_on=("postgres", "redis", "s3"),
     metrics=Metrics(port=8000),
+    rolling=True,
     backup=NoBackup(reason="stateless: its data are in postgres, redis and s3"),
 )

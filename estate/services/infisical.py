@@ -2,7 +2,7 @@
 
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Credential, Health, Limits, NoBackup, Route, Service
+from estate.models.service import Credential, Health, Limits, Migration, NoBackup, Route, Service
 from estate.services.infisical_db import INFISICAL_DB_PASSWORD
 from estate.services.infisical_redis import INFISICAL_REDIS_PASSWORD
 
@@ -47,5 +47,6 @@ INFISICAL = Service(
     limits=Limits(cpus=2.0, memory="2g", pids=256),
     health=Health.curl(8082, "/api/status", start_period=120),
     depends_on=("infisical-db", "infisical-redis"),
+    migration=Migration(data_of=("infisical-db",)),
     backup=NoBackup(reason="stateless: everything is in infisical-db and the encryption key"),
 )

@@ -2,7 +2,7 @@
 
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Backup, Credential, DataDir, Health, Limits, Route, SecretFile, Service
+from estate.models.service import Backup, Credential, DataDir, Health, Limits, Migration, Route, SecretFile, Service
 
 _ADMIN_TOKEN = SecretSpec(
     name="VAULTWARDEN_ADMIN_TOKEN",
@@ -34,5 +34,6 @@ VAULTWARDEN = Service(
     tmpfs=("/tmp",),  # noqa: S108 - in the container
     limits=Limits(cpus=1.0, memory="256m", pids=128),
     health=Health.curl(8083, "/alive", start_period=30),
+    migration=Migration(),
     backup=Backup(sqlite=("db.sqlite3",), paths=("attachments", "sends", "rsa_key.pem", "config.json")),
 )

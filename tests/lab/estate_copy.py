@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from estate.exit_codes import ExitCode
+from estate.inventory import load
 from estate.secrets.sealed import Sealed, SealedFile
 
 REPO = Path(__file__).resolve().parents[2]
@@ -55,6 +56,19 @@ class Checkout:
         text = file.read_text()
         assert old in text, f"{path} does not contain {old!r}"
         file.write_text(text.replace(old, new))
+
+    def with_secret(self, name: str, value: str) -> None:
+        """Give a copy a sealed file of its own in which one secret has another value."""
+        own = self.root / ".lab"
+        own.unlink()
+        own.mkdir(mode=0o700)
+        for path in (REPO / ".lab").iterdir():
+            if not path.name.startswith("secrets."):
+                (own / path.name).symlink_to(path.resolve())
+        sealed = sealed_copy()
+        sealed.put({name: value})
+        host = load(REPO / "inventories" / "lab.py").hosts["mainframe"]
+        SealedFile(own / "secrets.age", own / "age.txt", host.age_recipients).save(sealed)
 
     def pyinfra(self, *options: str, stdin: str | None = None, environment: dict | None = None) -> Run:
         """Run pyinfra over the lab's inventory."""

@@ -105,7 +105,7 @@ def test_a_changed_configuration_recreates_or_reloads_only_its_own_service(chang
     containers = {(c["name"], c["action"]) for c in plan.changes if c["kind"] == "container"}
     assert containers == {("loki", "recreate")}
     assert next(c for c in plan.changes if c["name"] == "loki")["why"] == ["file loki/config.yaml"]
-    assert {c["name"] for c in plan.changes if c["kind"] == "handler"} == {"prodg-caddy-config"}
+    assert {c["name"] for c in plan.changes if c["kind"] == "handler"} == {"prodg-caddy-config", "prodg-release"}
     run = changed.deploy()
     assert run.code == 0, run.text
     after = dict(line.split(" ", 1) for line in on_host("mainframe", created).splitlines())
