@@ -11,6 +11,10 @@ from estate.render.templates import render
 PACKAGES = (
     "ca-certificates",
     "curl",
+    # compares installed files with what their packages brought
+    "debsums",
+    # a password set by hand, on a console say, has to be a strong one
+    "libpam-passwdqc",
     "openssh-server",
     "sudo",
     "systemd-timesyncd",

@@ -8,7 +8,7 @@ SCRIPT = "/usr/local/sbin/estate-harden"
 
 
 def hardening(host: Host) -> list[Node]:
-    """Banners, core dumps, modules that may not be loaded, and the script for the distribution's own files."""
+    """Banners, core dumps, idle shells, modules that may not be loaded, package checks, and the script."""
     issue = render("base/issue.j2").encode()
     modules = (*host.disabled_modules, *(() if host.usb_storage else ("usb-storage",)))
     return [
@@ -18,8 +18,11 @@ def hardening(host: Host) -> list[Node]:
         File("/etc/modprobe.d/60-estate.conf", render("base/modprobe.conf.j2", modules=modules).encode()),
         Directory("/etc/security/limits.d"),
         File("/etc/security/limits.d/60-estate.conf", render("base/limits.conf.j2").encode()),
+        Directory("/etc/profile.d"),
+        File("/etc/profile.d/60-estate.sh", render("base/profile.sh.j2").encode()),
         Directory("/etc/systemd/coredump.conf.d"),
         File("/etc/systemd/coredump.conf.d/60-estate.conf", render("base/coredump.conf.j2").encode()),
+        File("/etc/default/debsums", render("base/debsums.j2").encode()),
         File(SCRIPT, render("base/harden.sh.j2").encode(), mode=0o755),
     ]
 
