@@ -51,8 +51,11 @@ def _addresses(engine: Engine) -> Iterator[str]:
 
 
 def _bridge_talks(engine: Engine) -> bool:
+    """Also once the setting is there: the daemon gives it to a bridge that is in use only at the next boot."""
     options: Mapping[str, str] = engine.bridge.get("Options") or {}
-    return options.get("com.docker.network.bridge.enable_icc", "true") != "false"
+    in_force = options.get("com.docker.network.bridge.enable_icc", "true") == "false"
+    in_use = any(c["HostConfig"].get("NetworkMode") in ("bridge", "default") for c in engine.containers.values())
+    return _flag(engine, "icc") not in (False, "false") or (in_use and not in_force)
 
 
 RULES = (

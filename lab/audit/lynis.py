@@ -56,8 +56,8 @@ def parse(lines: Iterable[str]) -> Report:
         if key == "hardening_index" and value.isdigit():
             index = int(value)
         elif key in found:
-            test, text, *_ = [*value.split("|"), ""]
-            found[key].append(f"{test}: {text}")
+            test, text, more = [*value.split("|"), "", ""][:3]
+            found[key].append(f"{test}: {text}" + (f" ({more})" if more not in ("", "-") else ""))
     if index is None:
         raise LabError("lynis wrote no index", "run `lynis audit system` on the host and read its output")
     return Report(index, tuple(found["warning[]"]), tuple(found["suggestion[]"]))

@@ -12,8 +12,9 @@ SEARCHED = ("/etc", "/home", "/opt", "/root", "/srv", "/usr/local", "/var/backup
 """Where files that hold a private key are looked for, whatever they are called."""
 NAMES = (
     r".*/secrets/.*|.*/(\.env[^/]*|[^/]*\.env|[^/]*\.(key|age|pem\.key)|id_(rsa|ecdsa|ed25519)|\.pgpass|"
-    r"[^/]*(secret|password|passwd|token|credential)[^/]*)"
+    r"[^/]*(secret|password|passwd|token)[^/]*)"
 )
+"""The stamps of handlers, NAME-credential, hold a digest and lie below a directory that is closed to others."""
 _SCRIPT = r"""
 echo @@secrets
 for folder in @FOLDERS@; do

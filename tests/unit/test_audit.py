@@ -23,11 +23,16 @@ def test_sections_are_split():
 
 
 def test_a_lynis_report_is_read():
-    lines = ["warning[]=NETW-1|Something is open|-|-|", "hardening_index=79", "suggestion[]=KRNL-6000|Tweak it||x|"]
+    lines = [
+        "warning[]=NETW-1|Something is open|-|-|",
+        "hardening_index=79",
+        "suggestion[]=KRNL-6000|Tweak it||x|",
+        "suggestion[]=SSH-1|Tweak|this|",
+    ]
     report = lynis.parse(lines)
-    assert report == lynis.Report(79, ("NETW-1: Something is open",), ("KRNL-6000: Tweak it",))
+    assert report == lynis.Report(79, ("NETW-1: Something is open",), ("KRNL-6000: Tweak it", "SSH-1: Tweak (this)"))
     assert verdicts(lynis.checks(report)) == [False, False]
-    assert details(lynis.checks(report))[0].endswith("KRNL-6000: Tweak it")
+    assert details(lynis.checks(report))[-2].endswith("SSH-1: Tweak (this)")
     assert verdicts(lynis.checks(lynis.Report(80))) == [True, True]
 
 
@@ -38,7 +43,7 @@ def test_a_lynis_that_did_not_finish_is_no_result():
 
 def test_the_lynis_profile_names_only_what_is_the_machines():
     names = [line.partition("=")[2] for line in lynis.PROFILE.read_text().splitlines() if not line.startswith("#")]
-    assert all(name == "USB-3000" or name.startswith("KRNL-6000:") for name in names)
+    assert all(name in ("USB-3000", "FIRE-4512") or name.startswith("KRNL-6000:") for name in names)
     keys = [name.partition(":")[2] for name in names if ":" in name]
     assert all(key.startswith(("kernel.", "fs.", "dev.")) for key in keys)
     assert lynis.PROFILE.read_text().rstrip() in lynis.script(lynis.PROFILE.read_text())
@@ -179,7 +184,7 @@ def engine(*containers, info=None, config=None, bridge="false", processes=()):
     seen = {
         "docker-present": ["yes"],
         "docker-config": [
-            json.dumps({"no-new-privileges": True, "userland-proxy": False, "live-restore": True} | (config or {}))
+            json.dumps({"icc": False, "no-new-privileges": True, "userland-proxy": False} | (config or {}))
         ],
         "docker-command": ["/usr/sbin/dockerd -H fd://"],
         "docker-info": [
@@ -257,7 +262,7 @@ def test_rules_that_look_elsewhere_can_fail():
 @pytest.mark.parametrize(
     ("number", "spoilt"),
     [
-        ("2.2", {"bridge": "true"}),
+        ("2.2", {"config": {"icc": True}}),
         ("2.3", {"config": {"log-level": "debug"}}),
         ("2.4", {"config": {"iptables": False}}),
         ("2.5", {"config": {"insecure-registries": ["x:5000"]}}),
@@ -274,6 +279,11 @@ def test_rules_that_look_elsewhere_can_fail():
 )
 def test_each_daemon_rule_can_fail(number, spoilt):
     assert open_(engine(**spoilt)) == [number]
+
+
+def test_a_bridge_that_still_lets_containers_talk_counts_once_somebody_is_on_it():
+    assert open_(engine(container(), bridge="true")) == []
+    assert open_(engine(container(NetworkMode="bridge"), bridge="true")) == ["2.2", "5.30"]
 
 
 def test_published_ports_are_held_to_the_declaration():
