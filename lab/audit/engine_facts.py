@@ -15,7 +15,7 @@ if systemctl is-active --quiet docker 2>/dev/null; then
     echo @@docker-bridge; docker network inspect bridge --format '{{json .}}'
     echo @@docker-containers; docker ps -q | xargs -r docker inspect --format '{{json .}}'
     echo @@docker-processes
-    for id in $(docker ps -q); do docker top "$id" -eo comm | sed "1d; s/^/$id /"; done
+    for id in $(docker ps -q); do docker top "$id" -eo pid,comm | sed "1d; s/^ *[0-9]* */$id /"; done
 fi
 """
 

@@ -1,7 +1,7 @@
 """The deployed hosts are hardened as far as was asked, and each measurement sees it when one is not."""
 
 import pytest
-from estate_copy import REPO, on_host
+from estate_copy import REPO, Checkout, on_host
 
 from estate.inventory import load
 from lab.audit import lynis, sshaudit
@@ -12,9 +12,10 @@ pytestmark = pytest.mark.lab
 
 HOSTS = ("mainframe", "vps")
 PLANTED = "/opt/prodg/secrets/estate-audit-control"
+# systemd-run would put its own variables in place of $s
 LISTENER = r"""
 systemd-run --quiet --unit estate-audit-control perl -MIO::Socket::INET -e \
-    '$s = IO::Socket::INET->new(Listen => 5, LocalPort => 5999, ReuseAddr => 1); while ($c = $s->accept) { close $c }'
+    '$$s = IO::Socket::INET->new(Listen => 5, LocalPort => 5999, ReuseAddr => 1); while ($$c = $$s->accept) { close $$c }'
 sleep 1
 """
 # a container that breaks many of the rules at once, from an image that is there
@@ -27,6 +28,13 @@ docker run -d --name estate-audit-control --privileged --pid host --network brid
 @pytest.fixture(scope="module")
 def estate():
     return load(REPO / "inventories" / "lab.py")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deployed():
+    """Another checkout may have deployed to the same lab since."""
+    run = Checkout().pyinfra("-y")
+    assert run.code == 0, run.text
 
 
 def by_name(checks):
