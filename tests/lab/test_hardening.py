@@ -15,7 +15,7 @@ PLANTED = "/opt/prodg/secrets/estate-audit-control"
 # systemd-run would put its own variables in place of $s
 LISTENER = r"""
 systemd-run --quiet --unit estate-audit-control perl -MIO::Socket::INET -e \
-    '$$s = IO::Socket::INET->new(Listen => 5, LocalPort => 5999, ReuseAddr => 1); while ($$c = $$s->accept) { close $$c }'
+    '$$s = IO::Socket::INET->new(Listen => 5, LocalPort => 5999, ReuseAddr => 1); while ($$c = $$s->accept) {}'
 sleep 1
 """
 # a container that breaks many of the rules at once, from an image that is there
