@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 LAB := inventories/lab.py
 
-.PHONY: help venv lab lab-down test check leaks unit test-lab bench docs
+.PHONY: help venv lab lab-down test check leaks unit test-lab bench audit docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ test: check unit test-lab ## the whole test suite
 
 bench: venv ## remote commands and wall time, beside Ansible; resets the lab's mainframe
 	$(BIN)/python -m lab.bench --markdown docs/performance.md
+
+audit: venv ## lynis, ssh-audit, CIS Docker, secrets and listening ports of the deployed lab
+	$(BIN)/python -m lab.audit
 
 docs: venv ## write docs/generated from the declarations
 	$(BIN)/estate docs

@@ -16,6 +16,7 @@ from pyinfra.context import ctx_state
 from pyinfra_cli.inventory import make_inventory_from_files
 
 from estate.checks import host as host_checks
+from estate.checks import ssh as ssh_checks
 from estate.checks import stack as stack_checks
 from estate.models.faults import EstateFaults, Fault, did_you_mean, faults_of
 from estate.models.host import GROUPS, Host, MainframeHost
@@ -196,6 +197,7 @@ def load(path: Path) -> Estate:
                 stacks[name] = stack
                 faults += stack_checks.check(host, stack, f"group_data/{host.group}")
     faults += host_checks.check(hosts)
+    faults += ssh_checks.check(hosts)
     if faults:
         raise EstateFaults(faults)
     return Estate(path, hosts, stacks, ssh)

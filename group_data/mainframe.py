@@ -2,6 +2,9 @@
 
 resources = {"cpus": 16, "memory": "64g"}
 
+# Nobody plugs disks into it; True when its backups go to a USB disk.
+usb_storage = False
+
 stack = {
     "project": "prodg",
     "root": "/opt/prodg",

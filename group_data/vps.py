@@ -2,6 +2,9 @@
 
 resources = {"cpus": 2, "memory": "4g"}
 
+# A virtual machine has no USB port.
+usb_storage = False
+
 open_ports = [
     {"port": 80, "purpose": "HTTP"},
     {"port": 443, "purpose": "HTTPS"},

@@ -1,13 +1,14 @@
 """Hosts: the data of an inventory, by group, validated once."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from estate.models.base import AbsolutePath, Cidr, Frozen, HostName, Name, Port, Size
 from estate.models.secret_store import SecretStore
 
+ModuleName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
 _KEY = r"^(ssh-ed25519|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]+={0,2}( [^\n]*)?$"
 
 
@@ -59,6 +60,10 @@ class Host(Frozen):
     """Whether the firewall is ours; appliances with one of their own say no."""
     packages: tuple[str, ...] = ()
     sysctl: dict[str, str] = Field(default_factory=dict)
+    disabled_modules: tuple[ModuleName, ...] = ()
+    """Kernel modules that may not be loaded."""
+    usb_storage: bool = True
+    """Whether USB disks may be used; a virtual machine has none."""
     ntp_servers: tuple[str, ...] = ()
     journal_max: Size = 1024**3
     open_ports: tuple[OpenPort, ...] = ()

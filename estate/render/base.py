@@ -4,11 +4,17 @@ from collections.abc import Iterable
 
 from estate.models.desired import Account, Desired, Directory, File, Guard, Handler, Node, Tree, Unit
 from estate.models.host import Host, User
+from estate.render.hardening import harden_handler, hardening
+from estate.render.ssh_policy import algorithms
 from estate.render.templates import render
 
 PACKAGES = (
     "ca-certificates",
     "curl",
+    # compares installed files with what their packages brought
+    "debsums",
+    # a password set by hand, on a console say, has to be a strong one
+    "libpam-passwdqc",
     "openssh-server",
     "sudo",
     "systemd-timesyncd",
@@ -17,7 +23,8 @@ PACKAGES = (
 
 
 def _files(host: Host, names: Iterable[tuple[str, str]]) -> list[File]:
-    return [File(path, render(f"base/{template}", host=host).encode()) for path, template in names]
+    words = {"host": host, "algorithms": algorithms(host)}
+    return [File(path, render(f"base/{template}", **words).encode()) for path, template in names]
 
 
 def _keys(host: Host, user: User) -> list[Node]:
@@ -46,6 +53,7 @@ def base(host: Host) -> Desired:
             ("/etc/apt/apt.conf.d/20auto-upgrades", "auto-upgrades.conf.j2"),
         ),
     )
+    hard = hardening(host)
     sudoers = File("/etc/sudoers.d/60-estate", render("base/sudoers.j2", host=host).encode(), mode=0o440)
     nodes: list[Node] = [
         sshd,
@@ -55,6 +63,7 @@ def base(host: Host) -> Desired:
         upgrades,
         periodic,
         sudoers,
+        *hard,
         Directory("/etc/systemd/journald.conf.d"),
         Directory("/etc/systemd/timesyncd.conf.d"),
         *(node for user in host.admins for node in _keys(host, user)),
@@ -77,5 +86,6 @@ def base(host: Host) -> Desired:
             Handler("sudoers", "visudo -cq", sudoers.digest, (sudoers.path,)),
             Handler("journald", "systemctl restart systemd-journald", journald.digest, (journald.path,)),
             Handler("timesyncd", "systemctl try-restart systemd-timesyncd", timesyncd.digest, (timesyncd.path,)),
+            harden_handler(hard),
         ),
     )

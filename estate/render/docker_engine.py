@@ -17,7 +17,8 @@ def daemon_settings(host: MainframeHost) -> dict[str, Any]:
         "log-driver": "json-file",
         "log-opts": {"max-size": f"{docker.log_max_size // 1024**2}m", "max-file": str(docker.log_max_files)},
         "live-restore": True,
-        "icc": True,
+        # of the default bridge only, where no service of ours is
+        "icc": False,
         "no-new-privileges": True,
         "userland-proxy": False,
         "default-address-pools": [{"base": docker.address_pool, "size": 24}],
