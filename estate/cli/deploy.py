@@ -7,12 +7,13 @@ from pathlib import Path
 from estate.cli.errors import err
 from estate.inventory import load
 from estate.models.faults import EstateFaults, Fault, did_you_mean
-from estate.pyinfra_run import SECRETS_FROM, argv
+from estate.pyinfra_run import PLAN_IN, SECRETS_FROM, argv
 from estate.remote import run_as_root, ssh_argv
 from estate.render.templates import ROOT
 from estate.run.guard import PURPOSE
 from estate.run.lock import break_script
 from estate.run.record import RunRecord
+from estate.run.saved_plan import read as read_plan
 from estate.run.store import latest
 from estate.secret_store.load import mode_of
 
@@ -37,6 +38,23 @@ def run(inventory: Path, limit: tuple[str, ...], exclude: tuple[str, ...], secre
     purpose = " ".join(["estate deploy", estate.name, *(f"--limit {n}" for n in limit), f"({mode.value})"])
     environment = os.environ | {SECRETS_FROM: mode.value, PURPOSE: purpose}
     with subprocess.Popen(words, cwd=ROOT, env=environment) as process:
+        return _wait(process)
+
+
+def apply_plan(path: Path) -> int:
+    """Run pyinfra so that it does what a saved plan says, or nothing; returns its exit code. Raises EstateFaults."""
+    plan = read_plan(path)
+    inventory = ROOT / plan.inventory
+    load(inventory.resolve())
+    options = [word for name in plan.exclude for word in ("--exclude", name)]
+    words = argv(inventory, plan.limit, *options)
+    environment = os.environ | {PLAN_IN: str(path.resolve()), PURPOSE: f"estate apply {path.name} ({plan.run})"}
+    environment |= {SECRETS_FROM: plan.secrets} if plan.secrets else {}
+    # Without -y, so that everything is compared before anything is done; the plan was the question, this the answer
+    with subprocess.Popen(words, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None  # noqa: S101
+        process.stdin.write(b"\n")
+        process.stdin.close()
         return _wait(process)
 
 

@@ -64,12 +64,15 @@ def plan(
     limit: Limit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     secrets_from: SecretsFrom = "",
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Save the plan in this file; `estate apply` does exactly that.")
+    ] = None,
 ) -> None:
     """Show what a deploy would change. Exit code 0: nothing, 2: changes are pending; others: docs/operations.md."""
     from estate.cli.plan import show
 
     with readable_faults(ExitCode.REFUSED):
-        code = show(inventory, tuple(limit or ()), as_json, secrets_from)
+        code = show(inventory, tuple(limit or ()), as_json, secrets_from, to)
     raise typer.Exit(code)
 
 
@@ -90,6 +93,16 @@ def deploy(
     with readable_faults(ExitCode.REFUSED):
         names = resumed(inventory) if resume else tuple(limit or ())
         code = run(inventory, names, tuple(exclude or ()), secrets_from, yes)
+    raise typer.Exit(code)
+
+
+@app.command()
+def apply(plan_file: Annotated[Path, typer.Argument(help="What `estate plan --out` wrote.")]) -> None:
+    """Do exactly what a saved plan says; refused when anything has moved on since."""
+    from estate.cli.deploy import apply_plan
+
+    with readable_faults(ExitCode.REFUSED):
+        code = apply_plan(plan_file)
     raise typer.Exit(code)
 
 

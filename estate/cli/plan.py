@@ -30,7 +30,7 @@ def _print(changes: list[dict[str, Any]], hosts: list[str]) -> None:
     out.print(summary if changes else f"{len(hosts)} hosts: nothing to do")
 
 
-def show(inventory: Path, limit: tuple[str, ...], as_json: bool, secrets: str = "") -> int:
+def show(inventory: Path, limit: tuple[str, ...], as_json: bool, secrets: str = "", to: Path | None = None) -> int:
     """Print the plan and return the exit code: 0 clean, 2 changes pending, else what the dry run ended with.
 
     Raises EstateFaults for a fault in the declarations or a limit that matches nothing.
@@ -40,7 +40,7 @@ def show(inventory: Path, limit: tuple[str, ...], as_json: bool, secrets: str = 
     hosts = sorted(load(inventory.resolve()).select(limit))
     with TemporaryDirectory() as directory:
         path = Path(directory) / "changes"
-        result = dry_run(inventory, limit, path, secrets)
+        result = dry_run(inventory, limit, path, secrets, to)
         changes = read_changes(path)
     if result.returncode != 0:
         err.print(result.stderr.strip(), markup=False)

@@ -81,6 +81,11 @@ class TaskState(FactBase[HostState]):
 _known: WeakKeyDictionary[Host, dict[str, HostState]] = WeakKeyDictionary()
 
 
+def recalled(host: Host) -> dict[str, HostState]:
+    """Every task's state that was read of this host."""
+    return _known.get(host, {})
+
+
 def recall(host: Host, query: StateQuery) -> HostState:
     """The task's state on this host, read once a run.
 

@@ -21,7 +21,9 @@ def announce(host: Host, task: str, changes: Iterable[Change]) -> None:
     planning = host.state.current_stage == StateStage.Prepare
     run = current()
     for change in changes:
-        if run is not None and not planning:
+        if run is not None and planning:
+            run.planned.append({"host": host.name, "task": task, **change.as_dict()})
+        elif run is not None:
             run.host(host.name).changes.append(change.as_dict())
         _record(host, task, change, "plan" if planning else "run")
         if planning:

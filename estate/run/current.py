@@ -7,7 +7,7 @@ import string
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -86,6 +86,10 @@ class Run:
     id: str = ""
     hosts: dict[str, HostRun] = field(default_factory=dict)
     plan: str = ""
+    planned: list[dict[str, Any]] = field(default_factory=list)
+    """What a dry run, or the preparation of a run, found to change."""
+    present: Callable[[], Any] | None = None
+    """Makes the present plan (estate/run/saved_plan.py), once everything is prepared."""
     faults: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     connect_errors: dict[str, str] = field(default_factory=lambda: defaultdict(str))

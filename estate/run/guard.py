@@ -20,6 +20,7 @@ from estate.models.faults import EstateFaults, Fault
 from estate.run.current import Run, begin, current
 from estate.run.options import Options, option_faults
 from estate.run.recorder import Recorder
+from estate.run.saved import save_planned
 
 PURPOSE = "ESTATE_PURPOSE"
 """Environment variable: what the wrapper was called with, for lock and journal."""
@@ -101,6 +102,7 @@ def register(state: State, recorder: Recorder) -> None:
 
 def _leave(run: Run) -> None:
     """Last of all: the report, one line about it, and the exit code, which pyinfra itself does not tell apart."""
+    save_planned(run)
     code = run.outcome()
     if run.estate and (run.executing or (run.refusal is not None and not run.options.dry)):
         _report(run, code)

@@ -11,6 +11,7 @@ from estate.run.current import Run
 from estate.run.link import alive
 from estate.run.locks import Locks
 from estate.run.record import OperationRecord
+from estate.run.saved import check_saved
 
 
 def task_and_name(names: set[str]) -> tuple[str, str]:
@@ -29,6 +30,7 @@ class Recorder(BaseStateCallback):
 
     def begin(self, state: State) -> None:
         """Note that execution starts; raises PyinfraError when it must not."""
+        check_saved(self.run)
         self.run.executing = True
         self.left = set(state.get_op_order())
         self.locks.confirm()

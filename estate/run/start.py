@@ -20,6 +20,7 @@ from estate.run.link import watch
 from estate.run.lock import interrupted, lock_fault, take_script, was_taken
 from estate.run.locks import Locks
 from estate.run.recorder import Recorder
+from estate.run.saved import present_plan
 
 
 class UnreachableFaults(EstateFaults):
@@ -66,6 +67,7 @@ def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, 
         _raise(faults)
         return
     run.plan = plan_digest(wanted)
+    run.present = lambda: present_plan(run, estate, wanted, active)
     locks = Locks(run, estate.ssh)
     held = []
     for target, (lines, _) in found.items():
