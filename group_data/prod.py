@@ -1,8 +1,12 @@
 """What holds for production only."""
 
+from estate.render.templates import ROOT
+
 ssh_user = "mitch"
 ssh_key = "~/.ssh/mainframe"
 ssh_strict_host_key_checking = "yes"
+# `estate hosts trust inventories/prod.py` writes it, each key after you have compared its fingerprint; commit it.
+ssh_known_hosts_file = str(ROOT / "inventories" / "prod.known_hosts")
 
 # Put your own public keys here. Nobody has the private half of this one; the preflight refuses a
 # deploy whose connecting key is not in the list, so that it cannot lock you out.

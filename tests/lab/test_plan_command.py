@@ -40,5 +40,5 @@ def test_it_ends_with_0_when_clean_and_with_2_when_changes_are_pending():
 
 def test_a_limit_that_matches_nothing_is_refused():
     result = plan("--limit", "omw")
-    assert result.returncode == 1
+    assert result.returncode == 3
     assert "--limit omw: matches no host; did you mean omv?" in result.stderr

@@ -1,18 +1,16 @@
 """The fault matrix: each test injects one fault into a real run; the table in docs comes from the results."""
 
-import json
 from pathlib import Path
 
 import pytest
 from estate_copy import REPO, Checkout
+from faults_page import page
 
-from estate.exit_codes import ExitCode
-
-RESULTS = REPO / "docs" / "generated" / "faults.json"
+PAGE = REPO / "docs" / "faults.md"
 
 
 def pytest_addoption(parser):
-    parser.addoption("--write-faults", action="store_true", help="write docs/generated/faults.json from the results")
+    parser.addoption("--write-faults", action="store_true", help="write docs/faults.md from the results")
 
 
 def pytest_collection_modifyitems(items):
@@ -32,14 +30,8 @@ def rows(items):
 
 
 def pytest_sessionfinish(session):
-    if not session.config.getoption("--write-faults"):
-        return
-    table = rows(session.items)
-    for name, row in table.items():
-        row["code"] = [int(code) for code in row.get("codes", ())]
-        row["codes"] = [ExitCode(code).name for code in row["code"]]
-        row["passed"] = name not in session.config.stash.get(FAILED, set())
-    RESULTS.write_text(json.dumps(sorted(table.values(), key=lambda row: row["fault"]), indent=1) + "\n")
+    if session.config.getoption("--write-faults"):
+        PAGE.write_text(page(rows(session.items), session.config.stash.get(FAILED, set())))
 
 
 FAILED = pytest.StashKey[set]()
