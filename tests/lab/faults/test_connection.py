@@ -72,7 +72,7 @@ def test_a_host_that_vanishes_on_the_way_is_named(tmp_path):
 def test_a_killed_session_is_named(tmp_path):
     process = slow_copy(tmp_path, 5).start("--limit", "vps")
     await_mark("vps")
-    inside("vps", "kill -9 $(ps -e -o pid=,args= | awk '/sshd-session: mitch|sshd: mitch/ && !/awk/ {print $1}')")
+    inside("vps", "kill -9 $(ps -e -o pid= -o args= | awk '/sshd-session: mitch|sshd: mitch/ && !/awk/ {print $1}')")
     code, text = finish(process)
     assert code == ExitCode.UNREACHABLE, text
     assert "the connection was lost" in text
