@@ -75,7 +75,7 @@ def _trust(name: str, ssh: Ssh, replace: bool, yes: str) -> str:
     path, where = Path(ssh.known_hosts), address(ssh)
     old, new = pinned(_read(path), where), scan(ssh)
     shown = ", ".join(fingerprint(key) for key in sorted(new))
-    if old == new:
+    if new <= old:
         return f"{name}: {shown} is pinned already"
     if old and not replace:
         before = ", ".join(fingerprint(key) for key in sorted(old))

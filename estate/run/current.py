@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from estate.exit_codes import ExitCode
+from estate.models.faults import Fault
 from estate.render.templates import ROOT
 from estate.run.lock import Holder
 from estate.run.options import Options
@@ -93,7 +94,11 @@ class Run:
     faults: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     connect_errors: dict[str, str] = field(default_factory=lambda: defaultdict(str))
+    unreachable: Callable[[], list[Fault]] | None = None
+    """Makes faults of what hosts could not be connected to."""
     refusal: ExitCode | None = None
+    connected: bool = False
+    """Whether it is known which hosts could be connected to."""
     interrupted: bool = False
     executing: bool = False
     finished: bool = False

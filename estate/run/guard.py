@@ -17,6 +17,7 @@ from pyinfra.context import ctx_state
 from estate.exit_codes import ExitCode
 from estate.inventory import Estate
 from estate.models.faults import EstateFaults, Fault
+from estate.preflight import unreachable
 from estate.run.current import Run, begin, current
 from estate.run.options import Options, option_faults
 from estate.run.recorder import Recorder
@@ -50,6 +51,7 @@ def install(estate: Estate) -> None:
     purpose = os.environ.get(PURPOSE) or " ".join(["pyinfra", *sys.argv[1:]])
     run = begin(Run(options, estate.name, " ".join(purpose.split())[:200]))
     atexit.register(_leave, run)
+    run.unreachable = lambda: unreachable(estate, run.connect_errors, run.connect_errors)
     groups = {host.group for host in estate.hosts.values()} | {"all", estate.name}
     if faults := option_faults(options, estate.hosts, groups):
         raise EstateFaults(faults)
@@ -103,6 +105,11 @@ def register(state: State, recorder: Recorder) -> None:
 def _leave(run: Run) -> None:
     """Last of all: the report, one line about it, and the exit code, which pyinfra itself does not tell apart."""
     save_planned(run)
+    if not run.connected and run.refusal is None and run.connect_errors and run.unreachable is not None:
+        # pyinfra ends by itself when there is no host left at all
+        faults = run.unreachable()
+        refuse(run, faults, ExitCode.UNREACHABLE)
+        click.echo(str(EstateFaults(faults)), err=True)
     code = run.outcome()
     if run.estate and (run.executing or (run.refusal is not None and not run.options.dry)):
         _report(run, code)

@@ -48,6 +48,8 @@ def reachable(estate: Estate, inventory: Inventory) -> None:
     asked = {target.name for target in inventory if state.is_host_in_limit(target)}
     run = current()
     faults = preflight.unreachable(estate, asked - active, run.connect_errors if run else {})
+    if run is not None:
+        run.connected = True
     if faults:
         raise UnreachableFaults(faults)
 

@@ -8,7 +8,9 @@ import pytest
 from estate_copy import REPO, Checkout, estate_command, fingerprints, inside, on_host
 from scenes import await_mark, cut_off, finish, heal, last_journal, lock_of, slow_copy
 
+from estate.cli import hosts
 from estate.exit_codes import ExitCode
+from estate.inventory import load
 
 BOTH = ("--limit", "vps", "--limit", "tokyo")
 
@@ -125,25 +127,16 @@ def test_a_changed_host_key_is_refused_until_a_person_approves_it():
 @pytest.mark.fault("host key unknown", sees="that no key is pinned, and how to approve it", codes=[6])
 def test_an_unknown_host_key_is_never_accepted_silently():
     keys = REPO / ".lab" / "known_hosts"
-    text = keys.read_text()
-    address = "10.99.0.11 "
-    inside("vps", "true")
-    lines = [line for line in text.splitlines() if not line.startswith(tuple(addresses("vps")))]
-    assert len(lines) < len(text.splitlines()), address
-    keys.write_text("\n".join(lines) + "\n")
+    text, address = keys.read_text(), hosts.address(load(REPO / "inventories" / "lab.py").ssh["vps"])
+    keys.write_text(hosts.with_keys(text, address, set()))
+    assert not hosts.pinned(keys.read_text(), address)
     try:
         run = Checkout().pyinfra("-y", "--limit", "vps")
         assert run.code == ExitCode.UNREACHABLE, run.text
         assert "estate hosts trust lab vps" in run.text
-        assert not any(line.startswith(tuple(addresses("vps"))) for line in keys.read_text().splitlines())
+        assert not hosts.pinned(keys.read_text(), address)
     finally:
         keys.write_text(text)
-
-
-def addresses(name):
-    from estate.inventory import load
-
-    return [load(REPO / "inventories" / "lab.py").ssh[name].hostname]
 
 
 @pytest.mark.fault("sudo denied", sees="that commands cannot run as root, at once, without a question", codes=[3])
