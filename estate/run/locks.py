@@ -81,6 +81,6 @@ class Locks:
         mine = self.run.host(host.name)
         if not mine.lost:
             read(host, words, timeout=_TIMEOUT, stdin=text)
-        elif mine.returned:
-            # The host is back, though not on this connection; one that is lost keeps its lock until the lease ends
-            run_as_root(host.name, self.ssh[host.name], words, stdin=text, timeout=_TIMEOUT)
+        else:
+            # It may be back, though not on this connection; one that is not keeps its lock until the lease ends
+            run_as_root(host.name, self.ssh[host.name], words, stdin=text, timeout=_TIMEOUT, wait=4)

@@ -95,5 +95,6 @@ class Recorder(BaseStateCallback):
         """On every way out that Python knows: the journal is written and the lock given back."""
         try:
             self.locks.leave(host)
-        except Exception as error:
-            logger.warning("%s: the journal could not be written: %s", host.name, error)
+        except Exception as error:  # whatever it is, it may not keep the other hosts from being left
+            text = (str(error).splitlines() or [type(error).__name__])[-1].strip()
+            logger.warning("%s: the journal could not be written (%s); its lock ends by itself", host.name, text)
