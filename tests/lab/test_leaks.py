@@ -10,6 +10,8 @@ import pytest
 import watch
 from estate_copy import REPO, Checkout, estate_command, on_host, sealed_copy
 
+from estate.run.store import runs_directory
+
 pytestmark = pytest.mark.lab
 
 INVENTORY = "inventories/lab.py"
@@ -56,6 +58,10 @@ def seen():
         "status": estate_command("secrets", "status", INVENTORY).text,
         "sealed": estate.dry_run("-vvv", "--data", "secrets=sealed").text,
     }
+    plan = REPO / ".lab" / "leak-plan.json"
+    estate_command("plan", INVENTORY, "--out", str(plan))
+    texts["saved plan"] = plan.read_text()
+    plan.unlink()
     on_host("mainframe", broken.format("500"))
     texts["failing run"] = estate.deploy("-vvv").text
     on_host("mainframe", broken.format("garbage"))
@@ -69,6 +75,10 @@ def seen():
     texts["bootstrap"] = estate.deploy("-vvv").text
     for one in watches:
         one.stop()
+    texts["history"] = estate_command("history", INVENTORY, "--last", "50", "--json").text
+    texts["journals"] = on_host("mainframe", "cat /var/lib/estate/journal/* /var/lib/estate/run.lock 2>/dev/null")
+    paths = sorted(runs_directory().glob("lab/*/report.*"))[-60:]
+    texts["reports"] = "".join(path.read_text() for path in paths)
     values |= {f"{name} (after)": value for name, value in poisons().items()}
     return texts, watches, values
 
@@ -86,7 +96,7 @@ def _run(*argv):
 
 KINDS = [
     *("plan", "json", "inventory", "run", "load", "audit", "audit json", "status", "sealed", "failing run", "garbage"),
-    *("rotation", "reset", "bootstrap plan", "bootstrap"),
+    *("rotation", "reset", "bootstrap plan", "bootstrap", "saved plan", "history", "journals", "reports"),
 ]
 
 
@@ -104,6 +114,9 @@ def test_the_runs_did_what_they_are_here_for(seen):
     assert "not a JSON object" in texts["garbage"]
     assert "REDIS_PASSWORD is rotated" in texts["rotation"]
     assert "Set Infisical up" in texts["bootstrap"]
+    assert "path /opt/prodg/compose/.env" in texts["saved plan"]
+    for kind in ("history", "journals", "reports"):
+        assert "/opt/prodg/compose/.env" in texts[kind]
 
 
 def test_the_search_would_find_a_secret():
