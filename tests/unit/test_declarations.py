@@ -237,7 +237,7 @@ def test_pyinfra_itself_stops_with_the_faults_before_it_connects(tmp_path):
         timeout=60,
     )
     said = result.stdout + result.stderr
-    assert result.returncode == 1
+    assert result.returncode == 3
     assert "group_data/mainframe/services/grafna: no such service; did you mean grafana?" in said
     assert "Connecting" not in said
     assert "Traceback" not in said
