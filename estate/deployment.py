@@ -108,7 +108,11 @@ def prepare(inventory: Inventory, host: PyinfraHost) -> Job:
                 active = list(inventory.get_active_hosts())
                 mode = mode_of(os.environ.get(SECRETS_FROM) or inventory.get_override_data().get("secrets"))
                 start.reachable(estate, inventory)
-                jobs = make_jobs(estate, [target.name for target in active], mode)
+                try:
+                    jobs = make_jobs(estate, [target.name for target in active], mode)
+                except EstateFaults as error:
+                    # All that is wrong in one report, whatever it is
+                    raise EstateFaults([*error.faults, *start.host_faults(estate, active)]) from None
                 start.start(estate, active, wanted(jobs))
             except EstateFaults as error:
                 start.refused(error)

@@ -54,6 +54,11 @@ def reachable(estate: Estate, inventory: Inventory) -> None:
         raise UnreachableFaults(faults)
 
 
+def host_faults(estate: Estate, active: Collection[PyinfraHost]) -> list[Fault]:
+    """What is wrong with the hosts; their locks are left alone."""
+    return [fault for _, faults in preflight.examine(estate, active, "").values() for fault in faults]
+
+
 def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, Mapping[str, Desired]]) -> None:
     """The preflight of all hosts at once, and their locks, in one command each; a dry run takes none.
 
