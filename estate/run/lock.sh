@@ -16,7 +16,8 @@ left() { # seconds of the lease; none when the clock jumped
     echo "$rest"
 }
 take_lock() {
-    if ! mkdir -p /run/estate /var/lib/estate 2>/dev/null || ! : 2>/dev/null >>"$lock"; then
+    # In a subshell: a redirection that fails would end the shell itself
+    if ! mkdir -p /run/estate /var/lib/estate 2>/dev/null || ! ( : >>"$lock" ) 2>/dev/null; then
         printf 'unwritable\t%s\n' "$lock"
         return 1
     fi

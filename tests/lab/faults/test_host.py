@@ -95,9 +95,12 @@ def test_an_unknown_system_is_refused(unmount):
 
 @pytest.mark.fault("another process on a port of ours", sees="which port, and who has it", codes=[3], hosts="mainframe")
 def test_a_foreign_process_on_our_port_is_named():
-    listen = "use IO::Socket::INET; IO::Socket::INET->new(LocalPort => 443, Listen => 1, ReuseAddr => 1); sleep 120"
+    # systemd makes one dollar of two
+    listen = (
+        "use IO::Socket::INET; $$s = IO::Socket::INET->new(LocalPort => 443, Listen => 1, ReuseAddr => 1); sleep 99"
+    )
     inside("mainframe", "docker stop --time 1 caddy >/dev/null; docker rm caddy >/dev/null")
-    inside("mainframe", f"systemd-run --quiet --unit=squatter perl -e '{listen}'; sleep 1")
+    inside("mainframe", f"systemd-run --quiet --collect --unit=squatter perl -e '{listen}'; sleep 1")
     try:
         # Without Caddy nobody reaches Infisical either
         refused("mainframe/port 443/tcp: perl", "--data", "secrets=sealed", host="mainframe")
@@ -112,7 +115,10 @@ def test_a_held_apt_lock_is_waited_for():
     # A lock of fcntl's kind, as apt takes it (struct flock of 64-bit Linux)
     lock = "fcntl(F, F_SETLK, pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0)) or die"
     perl = f"use Fcntl; open(F, '>', '/var/lib/dpkg/lock-frontend'); {lock}; sleep 8"
-    inside("vps", f'systemd-run --quiet --unit=other-apt perl -e "{perl}"; sleep 1; systemctl is-active other-apt')
+    inside(
+        "vps",
+        f'systemd-run --quiet --collect --unit=other-apt perl -e "{perl}"; sleep 1; systemctl is-active other-apt',
+    )
     began = time.monotonic()
     run = Checkout().deploy("--limit", "vps")
     assert run.code == 0, run.text
