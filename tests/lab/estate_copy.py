@@ -131,7 +131,8 @@ HOSTS = ("mainframe", "vps", "dl380p", "omv", "zurich", "tokyo")
 
 FINGERPRINT = """
 find /opt/prodg/compose /opt/prodg/secrets /opt/prodg/scripts /etc/ssh /etc/nftables.conf /etc/docker /etc/sysctl.d \\
-    /var/lib/estate -type f ! -path '*/lock' ! -name run.lock ! -path '*/estate/journal/*' -printf '%p %m %U:%G ' -exec sha256sum {} \\; 2>/dev/null | sort
+    /var/lib/estate -type f ! -path '*/lock' ! -name run.lock ! -path '*/estate/journal/*' \\
+    -printf '%p %m %U:%G ' -exec sha256sum {} \\; 2>/dev/null | sort
 command -v docker >/dev/null || exit 0
 docker ps -aq --no-trunc | sort
 docker ps --format '{{.Names}} {{.CreatedAt}}' | sort
