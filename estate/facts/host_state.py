@@ -4,7 +4,6 @@ import shlex
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
@@ -78,12 +77,13 @@ class TaskState(FactBase[HostState]):
         return HostState()
 
 
-_known: WeakKeyDictionary[Host, dict[str, HostState]] = WeakKeyDictionary()
+_known: dict[str, dict[str, HostState]] = {}
+"""By host and task. By the host's name: operations see pyinfra's proxy of it, hooks the host itself."""
 
 
 def recalled(host: Host) -> dict[str, HostState]:
     """Every task's state that was read of this host."""
-    return _known.get(host, {})
+    return _known.get(host.name, {})
 
 
 def recall(host: Host, query: StateQuery) -> HostState:
@@ -92,7 +92,7 @@ def recall(host: Host, query: StateQuery) -> HostState:
     pyinfra prepares and executes; what was decided while preparing (and shown) is what is executed,
     so that the plan is what the run does. Raises nothing: a failed read fails the host.
     """
-    states = _known.setdefault(host, {})
+    states = _known.setdefault(host.name, {})
     key = query.desired.task
     if key not in states:
         states[key] = host.get_fact(TaskState, query=query, _timeout=TIMEOUT)

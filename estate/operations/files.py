@@ -8,7 +8,6 @@ import tarfile
 from collections.abc import Generator, Sequence
 from functools import cache
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 from pyinfra import host
 from pyinfra.api.command import StringCommand
@@ -99,12 +98,12 @@ def _old_contents(target: Host, plan: FilePlan, state: HostState) -> dict[str, b
     return contents
 
 
-_known: WeakKeyDictionary[Host, dict[str, dict[str, bytes]]] = WeakKeyDictionary()
+_known: dict[str, dict[str, dict[str, bytes]]] = {}
 
 
 def _recall_contents(target: Host, task: str, plan: FilePlan, state: HostState) -> dict[str, bytes]:
     """The same, read once a run: for the plan's diff, and for the report of what was changed."""
-    contents = _known.setdefault(target, {})
+    contents = _known.setdefault(target.name, {})
     if task not in contents:
         contents[task] = _old_contents(target, plan, state)
     return contents[task]

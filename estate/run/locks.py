@@ -76,6 +76,9 @@ class Locks:
         """Write the host's journal, if anything was run there, and give its lock back: one command."""
         if self.hosts.pop(host.name, None) is None:
             return
+        if self._greenlet is not None:
+            # Or a renewal on its way could put back what is being given back
+            self._greenlet.kill()
         text = journal_text(self.run.record(host.name)) if self.run.executing else ""
         words = leave_script(self.run.me, journal=bool(text))
         mine = self.run.host(host.name)

@@ -113,11 +113,11 @@ def test_a_foreign_process_on_our_port_is_named():
 def test_a_held_apt_lock_is_waited_for():
     inside("vps", "apt-get -qq remove -y unattended-upgrades >/dev/null 2>&1")
     # A lock of fcntl's kind, as apt takes it (struct flock of 64-bit Linux)
-    lock = "fcntl(F, F_SETLK, pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0)) or die"
-    perl = f"use Fcntl; open(F, '>', '/var/lib/dpkg/lock-frontend'); {lock}; sleep 8"
+    lock = '$$l = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $$l) or die'
+    perl = f'use Fcntl; open(F, ">", "/var/lib/dpkg/lock-frontend"); {lock}; sleep 8'
     inside(
         "vps",
-        f'systemd-run --quiet --collect --unit=other-apt perl -e "{perl}"; sleep 1; systemctl is-active other-apt',
+        f"systemd-run --quiet --collect --unit=other-apt perl -e '{perl}'; sleep 1; systemctl is-active other-apt",
     )
     began = time.monotonic()
     run = Checkout().deploy("--limit", "vps")
