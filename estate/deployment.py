@@ -47,6 +47,7 @@ class Job:
 
 _lock = RLock()
 _jobs: dict[str, Job] = {}
+_refusals: list[str] = []
 
 
 NOTICES = {
@@ -102,6 +103,9 @@ def prepare(inventory: Inventory, host: PyinfraHost) -> Job:
     there, before anything is changed on any host. Raises PyinfraError with all faults.
     """
     with _lock:
+        if _refusals:
+            # pyinfra loads deploy.py for all hosts at once: one preflight is enough, and one answer
+            raise PyinfraError(_refusals[0])
         if not _jobs:
             try:
                 estate = current(inventory)
@@ -116,6 +120,7 @@ def prepare(inventory: Inventory, host: PyinfraHost) -> Job:
                 start.start(estate, active, wanted(jobs))
             except EstateFaults as error:
                 start.refused(error)
+                _refusals.append(str(error))
                 raise PyinfraError(str(error)) from None
             _jobs.update(jobs)
     return _jobs[host.name]
