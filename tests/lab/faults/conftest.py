@@ -30,7 +30,7 @@ def rows(items):
 
 
 def pytest_sessionfinish(session):
-    if session.config.getoption("--write-faults"):
+    if session.config.getoption("--write-faults") and not session.config.option.collectonly:
         PAGE.write_text(page(rows(session.items), session.config.stash.get(FAILED, set())))
 
 
