@@ -231,3 +231,35 @@ def test_the_journal_keeps_the_last_runs(tmp_path):
 def test_a_run_that_ended_without_a_word_gets_a_record():
     record = interrupted_record(OTHER, "lab", "vps")
     assert (record.outcome, record.who, record.began) == ("interrupted", OTHER.who, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_a_run_that_ended_well_is_not_resumed_and_another_is(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    from estate.cli.deploy import resumed
+    from estate.models.faults import EstateFaults
+    from estate.run.store import save
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    inventory = Path(__file__).resolve().parents[2] / "inventories" / "prod.py"
+    with pytest.raises(EstateFaults, match="ended well"):
+        resumed(inventory)
+    run = Run(Options(limit=("vps",)), "prod", "estate deploy prod", who="mitch@laptop", id="20260101T000000Z-aaaa")
+    run.executing, run.interrupted = True, True
+    save(run.record())
+    assert resumed(inventory) == ("vps",)
+    run = Run(Options(), "prod", "estate deploy prod", who="mitch@laptop", id="20260102T000000Z-aaaa")
+    save(run.record())
+    with pytest.raises(EstateFaults, match="ended well"):
+        resumed(inventory)
+
+
+def test_only_an_optional_host_is_left_out_by_the_wrapper():
+    from pathlib import Path
+
+    from estate.cli.deploy import run as deploy
+    from estate.models.faults import EstateFaults
+
+    inventory = Path(__file__).resolve().parents[2] / "inventories" / "prod.py"
+    with pytest.raises(EstateFaults, match="is not an optional host"):
+        deploy(inventory, (), ("mainframe",), "", yes=True)

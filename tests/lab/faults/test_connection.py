@@ -39,6 +39,29 @@ def test_a_host_that_is_down_stops_the_run_before_any_change(options):
     assert fingerprints() == before
 
 
+@pytest.mark.fault(
+    "an optional host is switched off",
+    sees="that it is optional, and that `--exclude` leaves it out; never silently",
+    codes=[6, 0],
+    hosts="omv",
+)
+def test_an_optional_host_is_left_out_by_name_only(tmp_path):
+    copy = Checkout.copy_to(tmp_path / "estate")
+    (copy.root / "group_data" / "nas.py").write_text(
+        (copy.root / "group_data" / "nas.py").read_text() + "\noptional = True\n"
+    )
+    inside("omv", "systemctl stop ssh")
+    try:
+        run = copy.deploy("--limit", "vps", "--limit", "omv")
+        assert run.code == ExitCode.UNREACHABLE, run.text
+        assert "it is optional: `--exclude omv` leaves it out" in run.text
+        without = copy.deploy("--limit", "vps", "--limit", "omv", "--exclude", "omv")
+        assert without.code == 0, without.text
+        assert '"quarantined":["omv"]' in last_journal("vps")
+    finally:
+        inside("omv", "systemctl start ssh")
+
+
 @pytest.mark.fault("network black hole", sees="the host is named within its time limit", codes=[6], hosts="tokyo vps")
 @pytest.mark.usefixtures("healed")
 def test_a_black_hole_does_not_hang():
