@@ -40,7 +40,7 @@ unit: venv ## tests without a host
 	$(BIN)/pytest -q
 
 test-lab: lab ## tests against the lab's hosts
-	$(BIN)/pytest tests/lab --inventory $(LAB) -q
+	$(BIN)/pytest tests/lab --inventory $(LAB) -q --durations=15
 
 test: check unit test-lab ## the whole test suite
 

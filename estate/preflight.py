@@ -9,24 +9,15 @@ from pathlib import Path
 import gevent
 from pyinfra.api.host import Host as PyinfraHost
 
+from estate.checks.answers import faults_of
 from estate.facts.quiet import ReadError, read
 from estate.inventory import Estate
-from estate.models.base import format_size
 from estate.models.faults import Fault
 from estate.models.host import Host, MainframeHost
 from estate.models.image import Image
 from estate.models.stack import Stack
 
-MIN_FREE = 256 * 1024**2
-"""Bytes that every host must have free."""
-MIN_FREE_TO_PULL = 4 * 1024**3
-"""Bytes that a host must have free when it has images to pull."""
-MIN_INODES = 5000
 TIMEOUT = 180
-MAX_SKEW = 60
-"""Seconds that a host's clock may be off: beyond that certificates, tokens and leases begin to fail."""
-SUPPORTED = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04"), "nixos": ()}
-"""Systems by the ID and VERSION_ID of os-release; none named: any version."""
 
 
 @cache
@@ -53,59 +44,6 @@ def image_lines(stack: Stack, mirrors: Iterable[str]) -> str:
         short = str(image).removeprefix("docker.io/library/").removeprefix("docker.io/")
         lines += [f"{image} {short} {base} {image.repository} {version}" for base in places(image, mirrors)]
     return "\n".join(lines)
-
-
-def _supported(system: str, version: str = "") -> bool:
-    return system in SUPPORTED and (not SUPPORTED[system] or version in SUPPORTED[system])
-
-
-def faults_of(name: str, lines: Iterable[str], now: float) -> list[Fault]:
-    """What the script's output says against deploying to the host.
-
-    + now: our clock when the host's was read, in seconds since 1970
-    """
-    faults: list[Fault] = []
-    free: dict[str, int] = {}
-    pulls: list[str] = []
-    unresolved: dict[str, str] = {}
-    for line in lines:
-        kind, *fields = line.split("\t")
-        if kind == "uid" and fields[0] != "0":
-            faults.append(Fault(f"{name}/sudo", f"commands run as uid {fields[0]}", "let the login use sudo"))
-        elif kind == "free":
-            free[fields[0]] = int(fields[1]) * 1024
-        elif kind == "inodes" and fields[1].isdigit() and 0 < int(fields[1]) < MIN_INODES:
-            faults.append(Fault(f"{name}{fields[0]}", f"only {fields[1]} inodes free", "remove small files"))
-        elif kind == "pull":
-            pulls.append(fields[0])
-            unresolved.pop(fields[0], None)
-        elif kind == "unresolved":
-            unresolved[fields[0]] = f"{fields[1]} answers {fields[2]}"
-        elif kind == "clock" and abs(int(fields[0]) - now) > MAX_SKEW:
-            skew = f"its clock is {abs(int(fields[0]) - now):.0f} s {'ahead' if int(fields[0]) > now else 'behind'}"
-            faults.append(Fault(f"{name}/clock", skew, "`timedatectl` there; correct ours if it is ours"))
-        elif kind == "system" and not _supported(*fields):
-            known = ", ".join(" ".join([system, *versions]) for system, versions in SUPPORTED.items())
-            faults.append(Fault(f"{name}/system", f"{' '.join(fields)} is not supported", f"known are {known}"))
-        elif kind == "foreign":
-            remedy = "stop it there, or declare another port"
-            faults.append(
-                Fault(f"{name}/port {fields[0]}", f"{fields[1]} listens there, not a service of ours", remedy)
-            )
-        elif kind == "unwritable":
-            remedy = "see `mount` and `dmesg` there: a read-only or full file system"
-            faults.append(Fault(f"{name}{fields[0]}", "cannot be written", remedy))
-        elif kind == "nocurl":
-            faults.append(Fault(f"{name}/curl", "not installed, so images cannot be checked", "apt-get install curl"))
-    need = MIN_FREE_TO_PULL if pulls else MIN_FREE
-    faults += [
-        Fault(f"{name}{path}", f"{format_size(size)} free, {format_size(need)} needed", "make room")
-        for path, size in free.items()
-        if size < need
-    ]
-    remedy = "correct the tag, or start the registry that the host uses"
-    faults += [Fault(f"{name}/images/{ref}", f"cannot be resolved: {why}", remedy) for ref, why in unresolved.items()]
-    return faults
 
 
 def key_faults(host: Host, key: str) -> list[Fault]:
