@@ -119,8 +119,7 @@ def prepare(inventory: Inventory, host: PyinfraHost) -> Job:
                     raise EstateFaults([*error.faults, *start.host_faults(estate, active)]) from None
                 start.start(estate, active, wanted(jobs))
             except EstateFaults as error:
-                start.refused(error)
-                _refusals.append(str(error))
-                raise PyinfraError(str(error)) from None
+                _refusals.append(start.refused(error))
+                raise PyinfraError(_refusals[0]) from None
             _jobs.update(jobs)
     return _jobs[host.name]

@@ -1,11 +1,14 @@
 """The beginning of a run: every host reachable, sound, and locked, before anything is changed on any."""
 
+import sys
 from collections.abc import Collection, Mapping
 from hashlib import sha256
 
 from pyinfra import logger
 from pyinfra.api.host import Host as PyinfraHost
 from pyinfra.api.inventory import Inventory
+from rich.console import Console
+from rich.table import Table
 
 from estate import preflight
 from estate.exit_codes import ExitCode
@@ -108,10 +111,21 @@ def _name_interrupted(run: Run, estate: Estate, target: PyinfraHost, lines: list
     read(target, write_script(holder.run), stdin=journal_text(record))
 
 
-def refused(error: EstateFaults) -> None:
-    """Note how the run ends."""
+def fault_table(faults: Collection[Fault]) -> Table:
+    """All faults of all hosts, for a person at a terminal."""
+    table = Table("where", "what is wrong", "what to do", title=f"{len(faults)} faults, nothing was changed")
+    for fault in sorted(faults):
+        table.add_row(fault.path, fault.fault, fault.remedy)
+    return table
+
+
+def refused(error: EstateFaults) -> str:
+    """Note how the run ends; returns what pyinfra is to say of it."""
     run = current()
-    if run is None:
-        return
-    codes = {UnreachableFaults: ExitCode.UNREACHABLE, LockedFaults: ExitCode.LOCKED}
-    refuse(run, list(error.faults), codes.get(type(error), ExitCode.REFUSED))
+    if run is not None:
+        codes = {UnreachableFaults: ExitCode.UNREACHABLE, LockedFaults: ExitCode.LOCKED}
+        refuse(run, list(error.faults), codes.get(type(error), ExitCode.REFUSED))
+    if not sys.stderr.isatty():
+        return str(error)
+    Console(stderr=True, highlight=False).print(fault_table(error.faults))
+    return f"refused: {len(error.faults)} faults (above), nothing was changed"

@@ -68,3 +68,19 @@ def test_an_unreachable_host_comes_with_what_to_do(why, expected):
     assert found.path == "vps"
     assert "unreachable: " in found.fault
     assert expected in found.remedy
+
+
+def test_at_a_terminal_all_faults_are_one_table():
+    from io import StringIO
+
+    from rich.console import Console
+
+    from estate.models.faults import Fault
+    from estate.run.start import fault_table
+
+    console = Console(width=200, record=True, quiet=False, file=StringIO())
+    console.print(
+        fault_table([Fault("vps/clock", "is behind", "set it"), Fault("tokyo", "unreachable", "bring it back")])
+    )
+    lines = [line for line in console.export_text().splitlines() if "tokyo" in line or "vps" in line]
+    assert ["tokyo" in lines[0], "vps/clock" in lines[1], "set it" in lines[1]] == [True, True, True]
