@@ -76,7 +76,7 @@ def seen():
     for one in watches:
         one.stop()
     texts["history"] = estate_command("history", INVENTORY, "--last", "50", "--json").text
-    texts["journals"] = on_host("mainframe", "cat /var/lib/estate/journal/* /var/lib/estate/run.lock 2>/dev/null")
+    texts["journals"] = on_host("mainframe", "cat /var/lib/estate/journal/* /var/lib/estate/run.lock 2>/dev/null || :")
     paths = sorted(runs_directory().glob("lab/*/report.*"))[-60:]
     texts["reports"] = "".join(path.read_text() for path in paths)
     values |= {f"{name} (after)": value for name, value in poisons().items()}

@@ -36,7 +36,7 @@ RUNNING = "docker ps --format '{{.Names}} {{.Image}} {{.Status}}' | sed 's/Up [^
 @pytest.fixture(scope="module")
 def estate():
     checkout = Checkout()
-    first = checkout.deploy(*LIMIT)
+    first = checkout.deploy_when_free(*LIMIT)
     assert first.code == 0, first.text
     return checkout
 
@@ -45,7 +45,7 @@ def estate():
 def changed(tmp_path, estate):
     """A copy to change; whatever a test did, the lab is converged again afterwards."""
     yield Checkout.copy_to(tmp_path / "estate")
-    again = estate.deploy(*LIMIT)
+    again = estate.deploy_when_free(*LIMIT)
     assert again.code == 0, again.text
     assert estate.dry_run(*LIMIT).changes == []
     assert on_host("mainframe", "docker ps -a --format '{{.Names}}' | grep -c -e -next$ || :").strip() == "0"
