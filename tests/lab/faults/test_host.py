@@ -76,11 +76,11 @@ def test_a_wrong_clock_is_refused():
 
 @pytest.mark.fault("time jump while a lock is held", sees="nothing: a lease from the future does not count", codes=[0])
 def test_a_lock_from_the_future_is_no_lock():
-    words = r"old\tada@desk\t2030-01-01T00:00:00Z\tdeploy\t9999999999"
+    words = r"20200101T000000Z-aaaa\tada@desk\t2030-01-01T00:00:00Z\tdeploy\t9999999999"
     inside("vps", f"printf '{words}\\n' >/var/lib/estate/run.lock")
     run = Checkout().deploy("--limit", "vps")
     assert run.code == 0, run.text
-    assert "run old of ada@desk (deploy) was interrupted" in run.text
+    assert "run 20200101T000000Z-aaaa of ada@desk (deploy) was interrupted" in run.text
 
 
 @pytest.mark.fault("unsupported system", sees="which system it is, and which are known", codes=[3])
