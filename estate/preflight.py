@@ -1,9 +1,7 @@
 """Preflight: what can be known before the first change on any host, of all hosts, in one report."""
 
-import shlex
 import time
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache
 from pathlib import Path
 
 import gevent
@@ -16,13 +14,9 @@ from estate.models.faults import Fault
 from estate.models.host import Host, MainframeHost
 from estate.models.image import Image
 from estate.models.stack import Stack
+from estate.render.shell import shell, variables
 
 TIMEOUT = 180
-
-
-@cache
-def _script() -> str:
-    return (Path(__file__).parent / "facts" / "preflight.sh").read_text()
 
 
 def places(image: Image, mirrors: Iterable[str]) -> list[str]:
@@ -89,10 +83,9 @@ def _ask(estate: Estate, target: PyinfraHost, head: str) -> tuple[list[str], lis
         "PROJECT": stack.settings.project if stack else "",
         "PORTS": " ".join(bound_ports(stack)),
     }
-    text = "\n".join(f"{name}={shlex.quote(value)}" for name, value in words.items())
     began = time.time()
     try:
-        lines = read(target, f"{head}{text}\n{_script()}", timeout=TIMEOUT)
+        lines = read(target, f"{head}{variables(words)}{shell('facts/preflight.sh')}", timeout=TIMEOUT)
     except ReadError as error:
         fault = f"cannot run a command as root: {error}"
         return [], [Fault(f"{target.name}/sudo", fault, "let the login use sudo -n")]

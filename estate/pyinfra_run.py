@@ -17,11 +17,12 @@ PLAN_OUT, PLAN_IN = "ESTATE_PLAN_OUT", "ESTATE_PLAN"
 """Environment variables: the file to save a dry run's plan in, and the one that a run has to keep to."""
 
 
-def argv(inventory: Path, limit: tuple[str, ...], *options: str) -> list[str]:
+def argv(inventory: Path, limit: tuple[str, ...], *options: str, exclude: tuple[str, ...] = ()) -> list[str]:
     """pyinfra's command line for deploy.py."""
     pyinfra = Path(sys.executable).with_name("pyinfra")
     words = [str(pyinfra), str(inventory.resolve()), "deploy.py", *options]
-    return words + [word for name in limit for word in ("--limit", name)]
+    chosen = [("--limit", name) for name in limit] + [("--exclude", name) for name in exclude]
+    return words + [word for pair in chosen for word in pair]
 
 
 def run(

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from estate.cli.errors import err
-from estate.inventory import load
+from estate.inventory import Ssh, load
 from estate.models.faults import EstateFaults, Fault, did_you_mean
 from estate.pyinfra_run import PLAN_IN, SECRETS_FROM, argv
 from estate.remote import run_as_root, ssh_argv
@@ -33,8 +33,7 @@ def run(inventory: Path, limit: tuple[str, ...], exclude: tuple[str, ...], secre
     ]
     if faults:
         raise EstateFaults(faults)
-    options = [*(["-y"] if yes else []), *(word for name in exclude for word in ("--exclude", name))]
-    words = argv(inventory, limit, *options)
+    words = argv(inventory, limit, *(["-y"] if yes else []), exclude=exclude)
     purpose = " ".join(["estate deploy", estate.name, *(f"--limit {n}" for n in limit), f"({mode.value})"])
     environment = os.environ | {SECRETS_FROM: mode.value, PURPOSE: purpose}
     with subprocess.Popen(words, cwd=ROOT, env=environment) as process:
@@ -46,8 +45,7 @@ def apply_plan(path: Path) -> int:
     plan = read_plan(path)
     inventory = ROOT / plan.inventory
     load(inventory.resolve())
-    options = [word for name in plan.exclude for word in ("--exclude", name)]
-    words = argv(inventory, plan.limit, *options)
+    words = argv(inventory, plan.limit, exclude=plan.exclude)
     environment = os.environ | {PLAN_IN: str(path.resolve()), PURPOSE: f"estate apply {path.name} ({plan.run})"}
     environment |= {SECRETS_FROM: plan.secrets} if plan.secrets else {}
     # Without -y, so that everything is compared before anything is done; the plan was the question, this the answer
@@ -80,12 +78,17 @@ def resumed(inventory: Path) -> tuple[str, ...]:
     return last.limit
 
 
-def break_lock(inventory: Path, name: str) -> str:
-    """Remove a host's lock, whosever it is; says whose it was. Raises EstateFaults."""
+def _ssh_of(inventory: Path, name: str) -> Ssh:
+    """How a host is reached. Raises EstateFaults for an unknown one."""
     hosts = load(inventory.resolve()).ssh
     if name not in hosts:
         raise EstateFaults([Fault(name, "no such host", did_you_mean(name, hosts))])
-    outcome = run_as_root(name, hosts[name], break_script())
+    return hosts[name]
+
+
+def break_lock(inventory: Path, name: str) -> str:
+    """Remove a host's lock, whosever it is; says whose it was. Raises EstateFaults."""
+    outcome = run_as_root(name, _ssh_of(inventory, name), break_script())
     fields = outcome.stdout.strip().split("\t")
     if len(fields) < 5:
         return f"{name}: there was no lock"
@@ -94,8 +97,5 @@ def break_lock(inventory: Path, name: str) -> str:
 
 def log_in(inventory: Path, name: str, command: list[str]) -> None:
     """Become ssh. Raises EstateFaults for an unknown host."""
-    hosts = load(inventory.resolve()).ssh
-    if name not in hosts:
-        raise EstateFaults([Fault(name, "no such host", did_you_mean(name, hosts))])
-    words = [*ssh_argv(hosts[name]), *command]
+    words = [*ssh_argv(_ssh_of(inventory, name)), *command]
     os.execvp(words[0], words)  # noqa: S606 - ssh takes over

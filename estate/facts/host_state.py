@@ -2,8 +2,6 @@
 
 import shlex
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
@@ -12,6 +10,7 @@ from pyinfra.api.host import Host
 from estate.facts.parse import parse
 from estate.models.desired import Desired
 from estate.plan.state import HostState
+from estate.render.shell import shell, variables
 
 TIMEOUT = 60
 """Seconds that reading a host's state may take."""
@@ -43,18 +42,13 @@ class StateQuery:
             "STAMPS": [handler.name for handler in desired.handlers],
             "PROJECT": [self.project],
         }
-        head = "\n".join(f"{name}={shlex.quote(' '.join(values))}" for name, values in words.items())
+        head = variables({name: " ".join(values) for name, values in words.items()})
         probes = "\n".join(
             f"    ({handler.probe}) >/dev/null 2>&1 || printf 'L\\t%s\\n' {shlex.quote(handler.name)}"
             for handler in desired.handlers
             if handler.probe
         )
-        return f"{head}\nprobes() {{\n    :\n{probes}\n}}\n{_script()}"
-
-
-@cache
-def _script() -> str:
-    return Path(__file__).with_suffix(".sh").read_text()
+        return f"{head}probes() {{\n    :\n{probes}\n}}\n{shell('facts/host_state.sh')}"
 
 
 class TaskState(FactBase[HostState]):

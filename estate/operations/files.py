@@ -6,8 +6,6 @@ import io
 import shlex
 import tarfile
 from collections.abc import Generator, Sequence
-from functools import cache
-from pathlib import Path
 
 from pyinfra import host
 from pyinfra.api.command import StringCommand
@@ -22,6 +20,7 @@ from estate.operations.announce import announce
 from estate.operations.command import script
 from estate.plan.files import FilePlan, file_changes, plan_files
 from estate.plan.state import HostState
+from estate.render.shell import shell
 from estate.secrets.redact import redact
 
 TIMEOUT = 300
@@ -31,10 +30,9 @@ _MAX_DIFF = 256 * 1024
 """Bytes of a file that is still read back for its diff."""
 
 
-@cache
 def apply_script() -> str:
     """The script that a payload is fed to."""
-    return (Path(__file__).parent / "tree_apply.sh").read_text()
+    return shell("operations/tree_apply.sh")
 
 
 def _line(verb: str, node: Node, blob: str = "") -> str:

@@ -4,10 +4,8 @@ The undo is armed on the host (a systemd timer, which survives us), the change i
 by the normal path, and only that connection disarms the timer (docs/decisions/0013-confirm-or-revert.md).
 """
 
-import shlex
 import time
 from collections.abc import Generator
-from importlib.resources import files
 
 from pyinfra import host, inventory
 from pyinfra.api.command import StringCommand
@@ -17,6 +15,7 @@ from estate.models.desired import STATE_DIR, Guard, Handler
 from estate.models.faults import EstateFaults, Fault
 from estate.operations.command import controller, script
 from estate.remote import run_as_root
+from estate.render.shell import shell, variables
 from estate.run.current import RETURNED
 
 SPARE = 5
@@ -53,9 +52,7 @@ def _head(handler: Handler, guard: Guard, after: int) -> str:
         "AFTER": str(after),
         "UNDO": undo_script(handler, guard),
     }
-    lines = "\n".join(f"{name}={shlex.quote(value)}" for name, value in words.items())
-    library = files("estate.operations").joinpath("guarded.sh").read_text()
-    return f"{lines}\nsave() {{ {guard.save}\n}}\n{library}"
+    return f"{variables(words)}save() {{ {guard.save}\n}}\n{shell('operations/guarded.sh')}"
 
 
 def change_script(handler: Handler, guard: Guard, after: int) -> str:
@@ -93,7 +90,7 @@ def _confirm(name: str, ssh: Ssh, handler: Handler, guard: Guard, after: int, ar
             return
         last = "the undo could not be disarmed"
         break
-    raise EstateFaults([*_wait_for_return(name, ssh, handler, after, armed, last)])
+    raise EstateFaults(_wait_for_return(name, ssh, handler, after, armed, last))
 
 
 def _wait_for_return(name: str, ssh: Ssh, handler: Handler, after: int, armed: float, why: str) -> list[Fault]:

@@ -4,8 +4,6 @@ import json
 import shlex
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 
 from pyinfra import host
 from pyinfra.api.command import StringCommand
@@ -18,6 +16,7 @@ from estate.models.service import Service
 from estate.operations.announce import announce
 from estate.operations.command import script
 from estate.plan.headscale import HeadscaleState, changes, missing_keys, missing_users
+from estate.render.shell import shell
 
 KEYS = "/var/lib/estate/headscale-preauth-keys"
 """Where the host keeps the pre-auth keys, a file a user, mode 0600: the API shows a key only once."""
@@ -26,13 +25,8 @@ _API_KEY_EXPIRES = "999d"
 _known: dict[str, HeadscaleState] = {}
 
 
-@cache
-def _library() -> str:
-    return (Path(__file__).parent / "headscale.sh").read_text()
-
-
 def _head(service: Service) -> str:
-    return f"CONTAINER={shlex.quote(service.name)} PORT={service.port} KEYS={KEYS}\n{_library()}"
+    return f"CONTAINER={shlex.quote(service.name)} PORT={service.port} KEYS={KEYS}\n{shell('operations/headscale.sh')}"
 
 
 READ = """

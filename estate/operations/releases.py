@@ -7,7 +7,8 @@ from estate.models.service import Service
 from estate.models.stack import Stack
 from estate.operations.system import Otherwise
 from estate.plan.containers import Snapshot
-from estate.render.release import places, release_name, shell, variables
+from estate.render.release import places, release_name
+from estate.render.shell import shell, variables
 from estate.render.stack import credential_handler_name, reload_handler_name, secret_path
 
 
@@ -57,7 +58,9 @@ def return_functions(stack: Stack, desired: Desired, snapshot: Snapshot | None =
         _function("change", {name: handler.command for name, handler in credentials.items()}),
         _function("reload", reloads),
     )
-    return "".join((variables(words), *functions, shell("stack_return.sh"), shell("stack_snapshot.sh")))
+    return "".join(
+        (variables(words), *functions, shell("operations/stack_return.sh"), shell("operations/stack_snapshot.sh"))
+    )
 
 
 def otherwise(stack: Stack, desired: Desired) -> Otherwise:

@@ -17,7 +17,8 @@ from estate.plan.change import Change
 from estate.plan.containers import containers, drifted_files, live_credentials, rolling, snapshot, wanted_inputs
 from estate.plan.files import plan_files
 from estate.plan.state import ContainerState
-from estate.render.release import release_name, shell, variables
+from estate.render.release import release_name
+from estate.render.shell import shell, variables
 
 _UNSEEN = ("is unhealthy", "was changed on the host")
 
@@ -45,7 +46,7 @@ def up_script(stack: Stack, desired: Desired, changes: list[Change], there: dict
         "ORPHANS": " ".join(there[c.name].name for c in changes if c.action == "delete"),
     }
     functions = releases.return_functions(stack, desired, snapshot(stack, changes, there))
-    return f"{functions}{variables(words)}{shell('stack_up.sh')}"
+    return f"{functions}{variables(words)}{shell('operations/stack_up.sh')}"
 
 
 def handlers(stack: Stack, desired: Desired, query: StateQuery) -> HandlerNames:

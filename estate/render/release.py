@@ -1,27 +1,15 @@
 """Releases: the handler that keeps what a stack was deployed from, when all of it runs."""
 
 import shlex
-from collections.abc import Iterable, Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterable
 
 from estate.models.desired import STATE_DIR, Handler, Tree
 from estate.models.service import Service
 from estate.models.stack import Stack
+from estate.render.shell import shell, variables
 
 KEEP = 5
 """Releases that a host keeps."""
-
-
-@cache
-def shell(name: str) -> str:
-    """The text of a script that lies beside the operations."""
-    return (Path(__file__).parents[1] / "operations" / name).read_text()
-
-
-def variables(words: Mapping[str, str]) -> str:
-    """Assignments for the head of a script, quoted."""
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items())
 
 
 def release_name(stack: Stack) -> str:
@@ -61,7 +49,7 @@ def release_handler(stack: Stack, tree: Tree, handlers: Iterable[Handler]) -> Ha
     }
     return Handler(
         name=release_name(stack),
-        command=f"{variables(head)}{shell('stack_release.sh')}",
+        command=f"{variables(head)}{shell('operations/stack_release.sh')}",
         digest=tree.digest,
         probe=f"ls -d {STATE_DIR}/releases/{shlex.quote(stack.settings.project)}/*Z",
     )

@@ -49,7 +49,6 @@ class HostRun:
     """What has happened on one host."""
 
     name: str
-    locked: bool = False
     operations: list[OperationRecord] = field(default_factory=list)
     began: float = 0
     changes: list[dict[str, Any]] = field(default_factory=list)

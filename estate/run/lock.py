@@ -8,10 +8,9 @@ nobody takes the host over while a dead controller's last command goes on.
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from estate.models.faults import Fault
+from estate.render.shell import shell, variables
 
 LEASE = 30
 """Seconds that a lock outlives its last renewal."""
@@ -31,15 +30,9 @@ class Holder:
     purpose: str
 
 
-@cache
-def _library() -> str:
-    return Path(__file__).with_suffix(".sh").read_text()
-
-
 def _words(me: Holder) -> str:
     values = {"RUN": me.run, "WHO": me.who, "SINCE": me.since, "PURPOSE": me.purpose, "LEASE": str(LEASE)}
-    lines = "\n".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
-    return f"{lines}\n{_library()}"
+    return variables(values) + shell("run/lock.sh")
 
 
 def take_script(me: Holder) -> str:

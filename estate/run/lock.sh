@@ -1,6 +1,6 @@
 # The host's lock: one controller deploys to a host at a time. Sourced by what takes, renews and gives it back.
 # A line of tabs: run, who, since, purpose, end of the lease (seconds since 1970, by this host's clock). The lease
-# outlives the controller by a minute, so that its death frees the host; a command that it left running holds `busy`.
+# outlives the controller by LEASE seconds, so that its death frees the host; a command that it left running holds `busy`.
 # Reads RUN WHO SINCE PURPOSE LEASE.
 lock=/var/lib/estate/run.lock
 tab=$(printf '\t')

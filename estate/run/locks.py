@@ -31,7 +31,6 @@ class Locks:
     def took(self, host: Host) -> None:
         """The host is ours now."""
         self.hosts[host.name] = host
-        self.run.host(host.name).locked = True
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._keep)
 

@@ -15,7 +15,6 @@ class Options:
     dry: bool = False
     yes: bool = False
     no_wait: bool = False
-    json: bool = False
     limit: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
@@ -26,7 +25,6 @@ class Options:
             dry=bool(parameters.get("dry")),
             yes=bool(parameters.get("yes")),
             no_wait=bool(parameters.get("no_wait")),
-            json=bool(parameters.get("json_output")),
             limit=tuple(parameters.get("limit") or ()),
             exclude=tuple(parameters.get("exclude") or ()),
         )

@@ -4,13 +4,12 @@ import json
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from estate.models.desired import Desired
 from estate.models.host import Host
 from estate.models.stack import Stack
+from estate.render.shell import shell
 from estate.verify.expected import is_database, is_queue
 
 
@@ -71,11 +70,6 @@ def parse(lines: Iterable[str]) -> Observation:
     return Observation(sections)
 
 
-@cache
-def _script() -> str:
-    return (Path(__file__).parent / "probe.sh").read_text()
-
-
 def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
     """The script that asks this host."""
     tasks = tuple(tasks)
@@ -90,4 +84,4 @@ def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
         "QUEUES": [service.name for service in stack.containers if is_queue(service)] if stack else [],
     }
     head = "\n".join(f"{name}={shlex.quote(' '.join(values))}" for name, values in words.items())
-    return f"{head}\n{_script()}"
+    return f"{head}\n{shell('verify/probe.sh')}"

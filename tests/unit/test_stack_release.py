@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from estate.render.release import shell, variables
+from estate.render.shell import shell, variables
 
 FAKE = Path(__file__).resolve().parents[1] / "fake_docker.py"
 ME = f"{os.getuid()}:{os.getgid()}"
@@ -84,18 +84,18 @@ credential_file() {{ echo {password}; }}
 prove() {{ cmp -s {password} {self.in_force}; }}
 change() {{ cat {password} >{self.in_force}; }}
 reload() {{ cat {self.compose}/web/config >{self.root}/loaded; }}
-{shell("stack_return.sh")}{shell("stack_snapshot.sh")}"""
+{shell("operations/stack_return.sh")}{shell("operations/stack_snapshot.sh")}"""
 
     def up(self, digest, services="", rolling="", force="", orphans="", **snapshot):
         words = {"SERVICES": services, "ROLLING": rolling, "FORCE": force, "ORPHANS": orphans}
-        return self.run(f"{self.functions(digest, **snapshot)}{variables(words)}{shell('stack_up.sh')}")
+        return self.run(f"{self.functions(digest, **snapshot)}{variables(words)}{shell('operations/stack_up.sh')}")
 
     def release(self, digest):
         """Make a release as the handler does, stamps included."""
         for name in ("p-db-credential", "p-web-config"):
             (self.state / "applied" / name).write_text(f"{digest}\n")
         words = {"DATA_DIRS": str(self.data / "db"), "KEEP": "5"}
-        result = self.run(f"{variables(self.places() | words)}{shell('stack_release.sh')}")
+        result = self.run(f"{variables(self.places() | words)}{shell('operations/stack_release.sh')}")
         assert result.returncode == 0, result.stderr
         (self.state / "applied" / "p-release").write_text(f"{digest}\n")
         return self.releases()[-1]
