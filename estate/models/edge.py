@@ -132,6 +132,8 @@ class Mesh(Frozen):
     rollout: Rollout = Rollout()
     telemetry: Telemetry = Telemetry()
     break_glass: BreakGlass = BreakGlass()
+    first_login: Name = "root"
+    """Whom a provider's fresh machine lets in with our key."""
     acme_directory: str = ""
     acme_email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
     push_seed: SecretName = "EDGE_PUSH_SEED"
