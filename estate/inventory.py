@@ -19,7 +19,7 @@ from estate.checks import edge as edge_checks
 from estate.checks import host as host_checks
 from estate.checks import ssh as ssh_checks
 from estate.checks import stack as stack_checks
-from estate.edge.keys import Keys, keys_path
+from estate.edge.keys import Keys, keys_path, load_keys
 from estate.models.faults import EstateFaults, Fault, did_you_mean, faults_of
 from estate.models.edge import Mesh
 from estate.models.host import GROUPS, EdgeHost, Host, MainframeHost
@@ -167,6 +167,18 @@ def resolve_stack(host: MainframeHost, where: str) -> tuple[Stack | None, list[F
     return Stack(settings=host.stack, services=_unique(services)), []
 
 
+def _mesh(hosts: Mapping[str, Host], estate: str) -> tuple[Keys, list[Fault]]:
+    """The pinned keys of the mesh, and what is wrong with the fleet."""
+    nodes = [host for host in hosts.values() if isinstance(host, EdgeHost)]
+    if not nodes:
+        return Keys(), []
+    try:
+        keys = load_keys(keys_path(estate))
+    except EstateFaults as error:
+        return Keys(), list(error.faults)
+    return keys, edge_checks.check(nodes[0].mesh, keys, "group_data/edge/mesh", nodes[0].admin_keys)
+
+
 def _unique(services: list[Service]) -> tuple[Service, ...]:
     return tuple({service.name: service for service in services}.values())
 
@@ -207,11 +219,14 @@ def load(path: Path) -> Estate:
             if stack is not None:
                 stacks[name] = stack
                 faults += stack_checks.check(host, stack, f"group_data/{host.group}")
+    keys, found = _mesh(hosts, path.stem)
+    faults += found
     faults += host_checks.check(hosts)
     faults += ssh_checks.check(hosts)
     if faults:
-        raise EstateFaults(faults)
-    return Estate(path, hosts, stacks, ssh)
+        # What is wrong with a group is wrong with each of its hosts
+        raise EstateFaults(list(dict.fromkeys(faults)))
+    return Estate(path, hosts, stacks, ssh, keys)
 
 
 def validate(inventory_file: str) -> None:

@@ -84,7 +84,9 @@ def send_file(name: str, ssh: Ssh, source: Path, target: str, digest: str, timeo
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise EstateFaults([Fault(name, f"{source.name} was not there within {timeout} s", "see the link")]) from None
+            raise EstateFaults(
+                [Fault(name, f"{source.name} was not there within {timeout} s", "see the link")]
+            ) from None
     if result.returncode != 0:
         said = redact(result.stderr.decode(errors="replace").strip())[-300:]
         raise EstateFaults([Fault(name, f"{source.name} could not be sent: {said}", "see its disk")])

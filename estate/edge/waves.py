@@ -1,6 +1,7 @@
 """The order in which a change goes through the fleet: one canary, a few, the rest, and the hub last."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 from estate.models.edge import Mesh, Node, Wave
@@ -36,6 +37,26 @@ def batches(nodes: Sequence[Node], at_once: int) -> Iterator[tuple[Node, ...]]:
     """The nodes of a wave in groups of at most `at_once`, which switch at the same time."""
     for start in range(0, len(nodes), at_once):
         yield tuple(nodes[start : start + at_once])
+
+
+@dataclass(frozen=True)
+class Step:
+    """Nodes that are switched at the same time."""
+
+    title: str
+    names: tuple[str, ...]
+
+
+def steps(mesh: Mesh, taking_part: Collection[str]) -> tuple[Step, ...]:
+    """The batches of a rollout in their order, of those nodes that take part in it."""
+    found: list[Step] = []
+    for wave, nodes in waves(mesh):
+        names = [node for node in nodes if node.name in taking_part]
+        groups = list(batches(names, mesh.rollout.at_once))
+        for number, group in enumerate(groups, start=1):
+            title = f"Edge {wave}" + (f" {number} of {len(groups)}" if len(groups) > 1 else "")
+            found.append(Step(title, tuple(node.name for node in group)))
+    return tuple(found)
 
 
 def _declared(mesh: Mesh, wave: Wave) -> tuple[Node, ...]:

@@ -20,6 +20,7 @@ from estate.remote import run_as_root
 from estate.render.shell import PATH, shell, variables
 from estate.run.current import RETURNED
 
+
 @dataclass(frozen=True)
 class Gate:
     """What besides a new connection a change has to pass before it stands.

@@ -44,7 +44,10 @@ def rollout(inventory: Path, estate: Estate, mesh: Mesh, yes: bool, secrets_from
         err.print(f"quarantined: {name}: {why}; the next rollout takes it up again", markup=False)
     there = tuple(node.name for node in mesh.nodes if node.name not in missing)
     words = argv(inventory, there, *(["-y"] if yes else []))
-    environment = os.environ | {SECRETS_FROM: mode_of(secrets_from).value, PURPOSE: f"estate edge rollout {estate.name}"}
+    environment = os.environ | {
+        SECRETS_FROM: mode_of(secrets_from).value,
+        PURPOSE: f"estate edge rollout {estate.name}",
+    }
     code = subprocess.run(words, cwd=ROOT, env=environment, check=False).returncode
     if code == ExitCode.DONE and missing:
         err.print(f"done without {', '.join(missing)}", markup=False)
