@@ -1,4 +1,4 @@
-"""What the lab adds to the fleet: a release of the clavitor stand-in, Uptime Kuma, and the controller as an operator."""
+"""What the lab adds to the fleet: a release of the clavitor stand-in, Uptime Kuma, the controller as an operator."""
 
 import json
 import subprocess

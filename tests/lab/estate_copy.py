@@ -127,7 +127,7 @@ class Checkout:
         return self.pyinfra("--dry", "--diff", *options)
 
 
-HOSTS = ("mainframe", "vps", "dl380p", "omv", "zurich", "tokyo")
+HOSTS = ("mainframe", "vps", "dl380p", "omv", "zurich", "tokyo", "amsterdam")
 
 FINGERPRINT = """
 find /opt/prodg/compose /opt/prodg/secrets /opt/prodg/scripts /etc/ssh /etc/nftables.conf /etc/docker /etc/sysctl.d \\

@@ -69,6 +69,17 @@ def rollback(inventory: Inventory, nodes: Annotated[list[str], typer.Argument(he
 
 
 @app.command()
+def rotate(inventory: Inventory, nodes: Annotated[list[str], typer.Argument(help="Names of spokes.")]) -> None:
+    """Give spokes new WireGuard keys, one at a time; interrupted at any point, a second run finishes it."""
+    from estate.rollout.rotate import rotate as work
+
+    with readable_faults():
+        estate, mesh = fleet(inventory)
+        code = work(estate, inventory, chosen(mesh, nodes), _say)
+    raise typer.Exit(code)
+
+
+@app.command()
 def rollout(
     inventory: Inventory,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing anything.")] = False,
