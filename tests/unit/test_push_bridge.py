@@ -353,7 +353,7 @@ def test_other_paths_are_refused(running, method, path, status):
 
 
 def test_a_body_that_is_too_large_or_has_no_length_is_refused(running):
-    assert running.ask("POST", "/push/tokyo", "x" * 20000, TOKENS["tokyo"])[0] == 413
+    assert running.ask("POST", "/push/tokyo", "x" * 500_000, TOKENS["tokyo"])[0] == 413
     chunked = running.ask("POST", "/push/tokyo", iter([b"{}"]), TOKENS["tokyo"], {"Transfer-Encoding": "chunked"})
     assert chunked[0] == 411
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import socket
 import sqlite3
 import sys
 import threading
@@ -41,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _cut(self) -> None:
         with contextlib.suppress(OSError):
-            self.connection.shutdown(2)
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def finish(self) -> None:
         """End the time limit with the request."""
@@ -83,6 +84,16 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+            if status >= 400:
+                self._discard()
+
+    def _discard(self) -> None:
+        """Read what a refused client still sends, for a moment: closing before that would take the answer from it."""
+        self.connection.shutdown(socket.SHUT_WR)
+        self.connection.settimeout(1)
+        for _ in range(16):
+            if not self.connection.recv(65536):
+                return
 
     def _get(self, first: str, second: str) -> tuple[int, str, object]:
         bridge = self.server.bridge
