@@ -1,0 +1,1 @@
+"""`estate edge`: the fleet's machines, keys, rollouts and state."""
