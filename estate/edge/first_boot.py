@@ -5,15 +5,6 @@ from estate.models.edge import Mesh
 from estate.render.shell import variables
 from estate.render.templates import verbatim
 
-INFECT_COMMIT = "7563801d3ae68c975e4027f4e31a3906dca95f30"
-INFECT_SHA256 = "4cc3b5f8e4333ab4f02906d80a836c1b36e2887a51abf4eba4d9113b33934393"
-"""Of elitak/nixos-infect's file `nixos-infect` at that commit (2026-01-21), taken from its repository."""
-NIX_URL = "https://releases.nixos.org/nix/nix-2.35.2/install"
-NIX_SHA256 = "9adda97297d9e8ab360df95c729eabff4f4f93d6db091953c3a68f29e3fb130c"
-"""As ten public repositories pin it; the installer checks the digest of what it fetches itself."""
-DISK_MB = 7000
-"""Free on /: a closure, the channel that it is evaluated from, swap."""
-SWAP_MB = 2048
 WORK = "/var/lib/estate-first-boot"
 """On the disk, whatever /tmp is; its log is here. It goes with /old-root."""
 
@@ -34,15 +25,17 @@ def first_boot_script(mesh: Mesh, *, root_device: str = "", boot_device: str = "
     + root_device, boot_device: what the configuration has for / and for GRUB, compared with the machine when given
     Exit codes: 0 done, the machine restarts in 3 s or was NixOS already; 1 failed; 3 refused, nothing was changed.
     """
+    pins = mesh.first_boot
     head = {
-        "commit": INFECT_COMMIT,
-        "digest": INFECT_SHA256,
-        "nix_url": NIX_URL,
-        "nix_digest": NIX_SHA256,
+        "commit": pins.infect_commit,
+        "digest": pins.infect_sha256,
+        "nix_url": pins.nix_url,
+        "nix_digest": pins.nix_sha256,
         "channel": f"nixos-{mesh.nixos}",
         "memory_mb": str(SMALLEST_FOR_INFECT),
-        "disk_mb": str(DISK_MB),
-        "swap_mb": str(SWAP_MB),
+        "disk_mb": str(pins.disk_mb),
+        "swap_mb": str(pins.swap_mb),
+        "firmware": pins.firmware,
         "root_device": root_device,
         "boot_device": boot_device,
         "work": WORK,

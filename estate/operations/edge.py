@@ -118,7 +118,6 @@ def fetch(desired: Desired, query: StateQuery, mine: EdgeHost, keys: Keys) -> Ge
         host.noop("the generation is the declared one")
         return
     estate, wanted = current(inventory), wanted_of(mine, keys)
-    announce(host, desired.task, [Change("release", mine.mesh.release.version, "fetch", (wanted.release_id,))])
     yield controller("note its errors before", lambda: _note_errors(mine))
     yield controller(f"build on {_hub(estate, mine)}", lambda: publish(estate, mine, desired, wanted))
     words = variables(fetch_words(mine.mesh, mine, keys, wanted))

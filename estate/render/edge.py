@@ -1,6 +1,7 @@
 """A node of the edge fleet as one task: its configuration, its environment, its generation and its release."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,6 +11,7 @@ from estate.edge.secrets import derive, kuma_tokens, push_token
 from estate.models.desired import STATE_DIR, Desired, Directory, File, Guard, Handler, Node, Tree
 from estate.models.edge import Mesh
 from estate.models.host import EdgeHost
+from estate.render.nixos import digest as configuration_digest
 from estate.render.nixos import nixos_tree
 from estate.render.shell import shell, variables
 
@@ -41,14 +43,6 @@ def depot_url(mesh: Mesh) -> str:
     return f"http://{mesh.address(mesh.hub)}:{mesh.depot_port}"
 
 
-def configuration_digest(files: tuple[File, ...]) -> str:
-    """The digest that stands in the generation itself (/etc/estate/configuration)."""
-    for file in files:
-        if file.path == f"{CONFIGURATION}/digest":
-            return file.content.decode().strip()
-    raise KeyError(f"{CONFIGURATION}/digest")
-
-
 def _environment(mesh: Mesh, host: EdgeHost, values: Mapping[str, str]) -> File:
     text = f"CLAVITOR_PUSH_TOKEN={push_token(mesh, values, host.node)}\n"
     return File(ENVIRONMENT, text.encode(), mode=0o400, mask="dotenv")
@@ -70,12 +64,10 @@ def _hub_secrets(mesh: Mesh, values: Mapping[str, str]) -> list[Node]:
 def _preshared(mesh: Mesh, host: EdgeHost, values: Mapping[str, str]) -> list[Node]:
     if not mesh.preshared_keys:
         return []
-    from base64 import b64encode
-
     nodes = mesh.spokes if host.is_hub else (host.node,)
     files = [
         File(
-            f"/etc/wireguard/psk/{node.name}",
+            f"/etc/wireguard/psk/{node.name if host.is_hub else mesh.hub.name}",
             b64encode(derive(values[mesh.push_seed], "preshared", node)) + b"\n",
             mode=0o400,
             mask="whole",
@@ -153,7 +145,7 @@ def edge(host: EdgeHost, keys: Keys, values: Mapping[str, str]) -> Desired:
     wanted = Wanted(configuration_digest(files), mesh.release.sha256)
     private = [_environment(mesh, host, values), *_preshared(mesh, host, values)]
     private += _hub_secrets(mesh, values) if host.is_hub else []
-    tree = Tree((Directory(CONFIGURATION), Directory("/etc/clavitor", mode=0o700), *files, *private, *_parents(files)))
+    tree = Tree((Directory(CONFIGURATION), Directory("/etc/clavitor"), *files, *private, *_parents(files)))
     digest = sha256(f"{tree.digest}\0{wanted.release}\0{mesh.release.schema_version}".encode()).hexdigest()
     return Desired(
         task=TASK,

@@ -14,7 +14,7 @@
 set -eu
 
 : "${root=}" "${work=/var/lib/estate-first-boot}" "${commit:?}" "${digest:?}" "${nix_url:?}" "${nix_digest:?}"
-: "${channel:?}" "${memory_mb:?}" "${disk_mb:?}" "${swap_mb:?}" "${root_device=}" "${boot_device=}"
+: "${channel:?}" "${memory_mb:?}" "${disk_mb:?}" "${swap_mb:?}" "${root_device=}" "${boot_device=}" "${firmware=bios}"
 PATH=$PATH:/usr/sbin:/sbin
 unit=estate-first-boot
 lustrate=$root/etc/NIXOS_LUSTRATE
@@ -46,7 +46,7 @@ check_machine() {
     *) refuse "this is $(of_release PRETTY_NAME), only Debian 12 and 13 are known to work" ;;
     esac
     [ "$(uname -m)" = x86_64 ] || refuse "the machine is $(uname -m), the fleet is x86_64"
-    [ ! -d "$root/sys/firmware/efi" ] || refuse 'it started by UEFI, the configuration installs GRUB for a BIOS'
+    [ "$firmware" = any ] || [ ! -d "$root/sys/firmware/efi" ] || refuse 'it started by UEFI, the configuration installs GRUB for a BIOS'
     memory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' "$root/proc/meminfo")
     [ "$memory" -ge "$memory_mb" ] ||
         refuse "$memory MB of memory are too little to evaluate NixOS ($memory_mb MB): make it from an image (estate edge image)"
@@ -110,6 +110,7 @@ fetch() { # URL, digest, file
 }
 
 swap() {
+    [ "$swap_mb" != 0 ] || return 0
     file=$dir/swap
     swapon --show=NAME --noheadings --raw | grep -qxF "$file" && return 0
     say "$swap_mb MB of swap in $file"
@@ -168,6 +169,6 @@ swap
 convert
 check_converted
 # Otherwise it would lie in /old-root; a machine that cannot spare it keeps it until then
-swapoff "$dir/swap" && rm -f "$dir/swap"
+[ ! -e "$dir/swap" ] || { swapoff "$dir/swap" && rm -f "$dir/swap"; }
 : > "$dir/done"
 restart

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from estate.cli.edge import provision
 from estate.cli.edge.common import Inventory, Nodes, chosen, fleet
 from estate.cli.errors import err, out, readable_faults
 from estate.exit_codes import ExitCode
 from estate.models.faults import EstateFaults, Fault, did_you_mean
 
 app = typer.Typer(help="The edge fleet: its nodes, their keys, rollouts.", no_args_is_help=True)
+provision.register(app)
 
 
 def _say(name: str, text: str) -> None:
@@ -24,6 +26,7 @@ def install(inventory: Inventory, nodes: Nodes = None) -> None:
 
     The hub comes first: a spoke needs its key.
     """
+    from estate.edge.keys import keys_path
     from estate.rollout import install as work
 
     with readable_faults():
@@ -35,7 +38,7 @@ def install(inventory: Inventory, nodes: Nodes = None) -> None:
             wanted = [mesh.hub]
             err.print("The hub first; run this again for the others once it is deployed.")
         work.install(estate, wanted, _say)
-    out.print(f"{len(wanted)} nodes; their keys are in {work.keys_path(estate.name)}", markup=False, soft_wrap=True)
+    out.print(f"{len(wanted)} nodes; their keys are in {keys_path(estate.name)}", markup=False, soft_wrap=True)
 
 
 @app.command()
