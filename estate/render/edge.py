@@ -23,6 +23,8 @@ DEPOT = "/var/lib/estate/depot"
 SIGNING_KEY = "/var/lib/estate/depot-key"
 GENERATION = "generation"
 """The handler that switches, and the file that it stamps."""
+MONITORS = "monitors"
+"""The hub's handler for what Uptime Kuma watches."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def edge(host: EdgeHost, keys: Keys, values: Mapping[str, str]) -> Desired:
         task=TASK,
         tree=tree,
         handlers=(
+            *_monitors(mesh, host, values),
             Handler(
                 GENERATION,
                 _switch(mesh, wanted),
@@ -162,6 +165,14 @@ def edge(host: EdgeHost, keys: Keys, values: Mapping[str, str]) -> Desired:
             ),
         ),
     )
+
+
+def _monitors(mesh: Mesh, host: EdgeHost, values: Mapping[str, str]) -> tuple[Handler, ...]:
+    """Due when the monitors are others than the last that Uptime Kuma was told of."""
+    if not host.is_hub:
+        return ()
+    wanted = repr(desired_monitors(mesh, values))
+    return (Handler(MONITORS, ":", sha256(wanted.encode()).hexdigest()),)
 
 
 def _parents(files: tuple[File, ...]) -> tuple[Directory, ...]:

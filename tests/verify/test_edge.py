@@ -7,9 +7,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from estate.edge.monitors import desired_monitors
 
 from estate.clients.push_bridge import status
-from estate.edge.monitors import desired_monitors
 from estate.models.host import EdgeHost
 from estate.remote import run_as_root
 from estate.render.edge import ENVIRONMENT, wanted_of
