@@ -28,7 +28,10 @@
     builtins.filter builtins.isString (builtins.split (lib.escapeRegex separator) text);
   escape = characters: builtins.replaceStrings characters (map (c: "\\" + c) characters);
   escapeRegex = lib.escape [ "\\" "[" "{" "(" ")" "*" "+" "?" "|" "^" "$" "." ];
-  escapeShellArg = value: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString value)}'";
+  escapeShellArg = value:
+    let text = toString value; in
+    if builtins.match "[[:alnum:],._+:@%/-]+" text != null then text
+    else "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] text}'";
   escapeShellArgs = lib.concatMapStringsSep " " lib.escapeShellArg;
   boolToString = value: if value then "true" else "false";
   isStringLike = value: builtins.isString value || builtins.isPath value || value ? outPath || value ? __toString;

@@ -14,6 +14,14 @@ let
   };
   sysctl = lib.filterAttrs (_: value: value != null) config.boot.kernel.sysctl;
   release = config.system.build.release;
+  # The code that the commands and the activation of this generation run.
+  runtime = builtins.path {
+    name = "standin-runtime";
+    path = ../../python;
+    filter = path: _: !lib.hasInfix "__pycache__" (toString path);
+  };
+  tool = name: pkgs.writeShellScriptBin name
+    "PYTHONPATH=${runtime} exec /usr/bin/python3 -BPs -m standin ${name} \"$@\"";
   # What every NixOS has in its path.
   required = with pkgs; [
     bash bzip2 coreutils curl diffutils findutils gawk getent gnugrep gnused gnutar gzip hostname iproute2 iputils
@@ -28,7 +36,8 @@ in
 
   config = {
     system.build.release = "26.05";
-    system.build.systemPath = pkgs.commandPath "system-path" (required ++ config.environment.systemPackages);
+    system.build.systemPath = pkgs.commandPath "system-path" (map tool [ "nixos-rebuild" "nixos-version" ] ++ required ++ config.environment.systemPackages);
+    system.build.runtime = runtime;
     environment.etc = {
       "os-release".text = ''
         ANSI_COLOR="0;38;2;126;186;228"
