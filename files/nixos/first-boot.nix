@@ -6,7 +6,7 @@ in
 {
   assertions = [
     {
-      assertion = lib.versionOlder estate.release "26.11";
+      assertion = builtins.compareVersions estate.release "26.11" < 0;
       message = "NixOS ${estate.release} has no scripted initrd: build an image instead of infecting a Debian";
     }
   ];
