@@ -165,7 +165,7 @@ def _row(fleet: Fleet, node: Node, seen: Seen) -> Row:
     ours = [machine for machine in named if tag(fleet.mesh) in machine.tags]
     if len(ours) == 1:
         return _existing(node, ours[0], price, route)
-    faults = tuple(_twins(node, named, ours, tag(fleet.mesh)) or _order_faults(fleet, node, route, seen))
+    faults = tuple(_twins(node, named, ours, tag(fleet.mesh))) or tuple(_order_faults(fleet, node, route, seen))
     action: Action = "refused" if faults else "create"
     return Row(node, action, price, route, faults=faults, notes=tuple(_notes(node, seen)))
 

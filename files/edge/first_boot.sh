@@ -142,33 +142,38 @@ check_converted() {
     grep -q 'NixOS' "$root/boot/grub/grub.cfg" || fail "GRUB's menu has no NixOS; not restarted; the log is $dir/log"
 }
 
-if [ "$(of_release ID)" = nixos ]; then
-    say 'this is NixOS already, nothing to do'
-    exit 0
-fi
-[ "$(id -u)" = 0 ] || refuse 'it wants to be root'
-if systemctl is-active --quiet "$unit"; then
-    refuse "it is under way already; its log is $dir/log"
-fi
-if [ -e "$dir/done" ]; then
+main() {
+    if [ "$(of_release ID)" = nixos ]; then
+        say 'this is NixOS already, nothing to do'
+        exit 0
+    fi
+    [ "$(id -u)" = 0 ] || refuse 'it wants to be root'
+    if systemctl is-active --quiet "$unit"; then
+        refuse "it is under way already; its log is $dir/log"
+    fi
+    if [ -e "$dir/done" ]; then
+        restart
+    fi
+    check_machine
+    check_fresh
+    check_configuration
+    [ -e "$dir/swap" ] || check_disk
+    mkdir -p "$dir"
+    chmod 700 "$dir"
+    if command -v cloud-init > /dev/null; then
+        cloud-init status --wait > /dev/null || true
+    fi
+    tools
+    fetch "https://raw.githubusercontent.com/elitak/nixos-infect/$commit/nixos-infect" "$digest" "$dir/nixos-infect"
+    fetch "$nix_url" "$nix_digest" "$dir/nix-install"
+    swap
+    convert
+    check_converted
+    # Otherwise it would lie in /old-root; a machine that cannot spare it keeps it until then
+    [ ! -e "$dir/swap" ] || { swapoff "$dir/swap" && rm -f "$dir/swap"; }
+    : > "$dir/done"
     restart
-fi
-check_machine
-check_fresh
-check_configuration
-[ -e "$dir/swap" ] || check_disk
-mkdir -p "$dir"
-chmod 700 "$dir"
-if command -v cloud-init > /dev/null; then
-    cloud-init status --wait > /dev/null || true
-fi
-tools
-fetch "https://raw.githubusercontent.com/elitak/nixos-infect/$commit/nixos-infect" "$digest" "$dir/nixos-infect"
-fetch "$nix_url" "$nix_digest" "$dir/nix-install"
-swap
-convert
-check_converted
-# Otherwise it would lie in /old-root; a machine that cannot spare it keeps it until then
-[ ! -e "$dir/swap" ] || { swapoff "$dir/swap" && rm -f "$dir/swap"; }
-: > "$dir/done"
-restart
+}
+
+# Nothing that it calls may read what is left of the script
+main < /dev/null
