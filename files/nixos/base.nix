@@ -58,5 +58,8 @@ in
     trusted-public-keys = estate.cacheKeys;
   };
   # The release that a generation is built from; `channel:` follows its security updates.
-  nix.nixPath = [ "nixpkgs=channel:nixos-${estate.release}" ];
+  nix.nixPath = [
+    "nixpkgs=channel:nixos-${estate.release}"
+    "nixos-config=/etc/nixos/configuration.nix"
+  ];
 }
