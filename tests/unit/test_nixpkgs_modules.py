@@ -24,11 +24,17 @@ OPTIONS = """{
     needed = mkOption { type = str; };
     free = mkOption {
       default = { };
-      type = submodule { freeformType = attrsOf (oneOf [ bool int str ]); options.known = mkOption { type = int; default = 1; }; };
+      type = submodule {
+        freeformType = attrsOf (oneOf [ bool int str ]);
+        options.known = mkOption { type = int; default = 1; };
+      };
     };
     peers = mkOption {
       default = [ ];
-      type = listOf (submodule { options.key = mkOption { type = str; }; options.ips = mkOption { type = listOf str; default = [ ]; }; });
+      type = listOf (submodule {
+        options.key = mkOption { type = str; };
+        options.ips = mkOption { type = listOf str; default = [ ]; };
+      });
     };
     units = mkOption {
       default = { };
@@ -45,10 +51,8 @@ OPTIONS = """{
 
 def evaluate(lib: str, *modules: str, attribute: str) -> Any:
     body = " ".join(f'{{ _file = "/m{n}.nix"; imports = [ ({module}) ]; }}' for n, module in enumerate(modules, 1))
-    return nix(
-        "--expr",
-        f"let lib = import {lib}; in (lib.evalModules {{ modules = [ {OPTIONS} {body} ]; }}).config.{attribute}",
-    )
+    merged = f"lib.evalModules {{ modules = [ {OPTIONS} {body} ]; }}"
+    return nix("--expr", f"let lib = import {lib}; in ({merged}).config.{attribute}")
 
 
 @pytest.mark.parametrize("lib", LIBS)
@@ -66,14 +70,30 @@ def evaluate(lib: str, *modules: str, attribute: str) -> Any:
         (('{ lib, ... }: { words = lib.mkMerge [ [ "a" ] (lib.mkIf false [ "b" ]) [ "c" ] ]; }',), "words", ["a", "c"]),
         (('{ lib, ... }: { words = lib.mkAfter [ "z" ]; }', '{ words = [ "a" ]; }'), "words", ["a", "z"]),
         (('{ lib, config, ... }: lib.mkIf config.on { words = [ "a" ]; }', "{ on = true; }"), "words", ["a"]),
-        (('{ lib, config, ... }: { config = lib.mkMerge [ { on = true; } (lib.mkIf config.on { text = "t"; }) ]; }',), "text", "t"),
+        (
+            ('{ lib, config, ... }: { config = lib.mkMerge [ { on = true; } (lib.mkIf config.on { text = "t"; }) ]; }',),
+            "text",
+            "t",
+        ),
         (('{ text = "a"; }', '{ text = "b"; }'), "text", "b\na"),
         (("{ size = 3; }",), "size", 3),
         (('{ many = [ "a" "b" ]; }',), "many", ["a", "b"]),
-        (("{ free.other = true; free.known = 2; }", '{ free.more = "x"; }'), "free", {"known": 2, "more": "x", "other": True}),
-        (('{ peers = [ { key = "a"; } { key = "b"; ips = [ "i" ]; } ]; }',), "peers", [{"ips": [], "key": "a"}, {"ips": ["i"], "key": "b"}]),
         (
-            ('{ units.a.options = [ "o" ]; }', '{ units.b.title = "B"; }', '{ lib, ... }: { units.a.loud = lib.mkForce "l"; }'),
+            ("{ free.other = true; free.known = 2; }", '{ free.more = "x"; }'),
+            "free",
+            {"known": 2, "more": "x", "other": True},
+        ),
+        (
+            ('{ peers = [ { key = "a"; } { key = "b"; ips = [ "i" ]; } ]; }',),
+            "peers",
+            [{"ips": [], "key": "a"}, {"ips": ["i"], "key": "b"}],
+        ),
+        (
+            (
+                '{ units.a.options = [ "o" ]; }',
+                '{ units.b.title = "B"; }',
+                '{ lib, ... }: { units.a.loud = lib.mkForce "l"; }',
+            ),
             "units",
             {"a": {"loud": "l", "options": ["o"], "title": "a"}, "b": {"loud": "B!", "options": [], "title": "B"}},
         ),
@@ -97,7 +117,7 @@ def test_definitions_become_one_value(lib: str, modules: tuple[str, ...], attrib
         (('{ mode = "c"; }',), "mode", ["option `mode' is not of type `one of \"a\", \"b\"'"]),
         (('{ words = [ "a" 1 ]; }',), "words", ["`words.", "is not of type `string'", "/m1.nix"]),
         (("{ free.other = [ ]; }",), "free", ["option `free.other' is not of type"]),
-        (("{ on = true; }", "{ on = false; }"), "on", ["option `on' has conflicting definition values", "/m1.nix", "/m2.nix"]),
+        (("{ on = true; }", "{ on = false; }"), "on", ["`on' has conflicting definition", "/m1.nix", "/m2.nix"]),
         ((), "needed", ["option `needed'", "no value defined"]),
         (("{ on = true; options = { }; }",), "on", ["unsupported attribute `on'"]),
     ],
