@@ -104,7 +104,8 @@ def test_declared_hosts_replace_those_declared_before() -> None:
 def test_lustration_takes_what_is_not_named(tmp_path: Path) -> None:
     for name in (
         "etc/wireguard/private.key", "etc/nixos/configuration.nix", "etc/ssh/ssh_host_ed25519_key",
-        "etc/ssh/sshd_config", "etc/ssh/sshd_config.d/00-lab.conf", "etc/ssh/sshd_config.d/10-own.conf", "etc/passwd", "etc/clavitor/env",
+        "etc/ssh/sshd_config",
+        "etc/ssh/sshd_config.d/00-lab.conf", "etc/ssh/sshd_config.d/10-own.conf", "etc/passwd", "etc/clavitor/env",
         "etc/pam.conf", "etc/systemd/system/own.service", "home/mitch/.bashrc", "opt/uptime-kuma/server.js",
         "opt/clavitor/bin", "var/lib/clavitor/db", "var/lib/dpkg/status",
     ):  # fmt: skip

@@ -71,7 +71,7 @@ def evaluate(lib: str, *modules: str, attribute: str) -> Any:
         (('{ lib, ... }: { words = lib.mkAfter [ "z" ]; }', '{ words = [ "a" ]; }'), "words", ["a", "z"]),
         (('{ lib, config, ... }: lib.mkIf config.on { words = [ "a" ]; }', "{ on = true; }"), "words", ["a"]),
         (
-            ('{ lib, config, ... }: { config = lib.mkMerge [ { on = true; } (lib.mkIf config.on { text = "t"; }) ]; }',),
+            ('{ lib, config, ... }: lib.mkMerge [ { on = true; } (lib.mkIf config.on { text = "t"; }) ]',),
             "text",
             "t",
         ),
