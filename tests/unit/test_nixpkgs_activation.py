@@ -26,7 +26,7 @@ def _unit(digest: str = "new", **how: object) -> dict[str, object]:
         ({"a": "old"}, _unit(reload=True), RUNS, Plan(reload=["a"])),
         ({"a": "old"}, _unit(reload=True), State(), Plan(start=["a"])),
         ({"a": "old"}, _unit(restart=False), RUNS, Plan(skip=["a"])),
-        ({"a": "old"}, _unit(wanted=[]), State(), Plan(skip=["a"])),
+        ({"a": "old"}, _unit(wanted=[]), State(), Plan(idle=["a"])),
         ({"a": "new"}, _unit(), FAILED, Plan(start=["a"])),
         ({"a": "?"}, _unit(), RUNS, Plan(stop=["a"], start=["a"])),
         ({"a": "?"}, _unit(), State(), Plan(start=["a"])),
