@@ -1,0 +1,1 @@
+"""The edge fleet: what is derived from its declaration."""
