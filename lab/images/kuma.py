@@ -3,8 +3,8 @@
     python -m lab.images.kuma [FILE]
 
 Upstream releases on GitHub and Docker Hub only; npm has one version, 2.0.0-dev.0. Its API (push, socket.io) is that of
-2.5.3 in all we use. It needs one repair: seven of its database's patches lie a folder too high. The lock file pins every
-package by SHA-512; install scripts do not run, but for SQLite's binding, which is compiled here from its own package.
+2.5.3 in all we use. It needs one repair: seven of its database's patches lie a folder too high. The lock file pins
+every package by SHA-512; install scripts do not run, but for SQLite's binding, which is compiled from its own package.
 
 Needs node 20, npm and a C++ compiler where it is made, and Debian's nodejs where it runs:
 
@@ -29,6 +29,8 @@ from lab.run import have, run
 
 PINS = Path(__file__).parent / "files" / "kuma"
 PREFIX = "opt/uptime-kuma"
+RECIPE = 1
+"""Raised when the steps below change."""
 BINDING = "@louislam/sqlite3"
 # What only a developer reads, and what a second form of is beside it.
 USELESS = (".map", ".md", ".markdown", ".ts", ".mts", ".cts", ".gz", ".flow", ".tsbuildinfo")
@@ -49,10 +51,15 @@ def missing() -> list[str]:
     return [program for program in ("node", "npm", "g++", "make") if not have(program)]
 
 
+def path() -> Path:
+    """Where the tar is, or would be; another recipe has another name."""
+    recipe = json.dumps([RECIPE, USELESS, USELESS_FOLDERS, [file.read_text() for file in sorted(PINS.iterdir())]])
+    return CACHE / f"uptime-kuma-{version()}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.tar"
+
+
 def archive() -> Path:
     """The tar, made when it is not cached. Raises LabError."""
-    recipe = b"".join(path.read_bytes() for path in (Path(__file__), *sorted(PINS.iterdir())))
-    cached = CACHE / f"uptime-kuma-{version()}-{hashlib.sha256(recipe).hexdigest()[:12]}.tar"
+    cached = path()
     if not cached.is_file():
         if absent := missing():
             raise LabError(f"{', '.join(absent)} not found", "apt-get install nodejs npm g++ make")
@@ -98,22 +105,22 @@ def _install(scratch: Path) -> Path:
 def _trim(tree: Path) -> None:
     for folder in USELESS_FOLDERS:
         shutil.rmtree(tree / folder, ignore_errors=True)
-    for path in tree.rglob("*"):
-        if path.is_file() and path.name.lower().endswith(USELESS) and not path.name.upper().startswith("LICENSE"):
-            path.unlink()
+    for file in tree.rglob("*"):
+        if file.is_file() and file.name.lower().endswith(USELESS) and not file.name.upper().startswith("LICENSE"):
+            file.unlink()
 
 
 def _tar(tree: Path) -> bytes:
     """Same order, times and owners each time."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path in (tree, *sorted(tree.rglob("*"))):
-            member = tar.gettarinfo(path, f"{PREFIX}/{path.relative_to(tree)}".removesuffix("/."))
+        for item in (tree, *sorted(tree.rglob("*"))):
+            member = tar.gettarinfo(item, f"{PREFIX}/{item.relative_to(tree)}".removesuffix("/."))
             member.uid = member.gid = member.mtime = 0
             member.uname = member.gname = "root"
             member.mode = 0o755 if member.isdir() else 0o644
             if member.isfile():
-                with path.open("rb") as file:
+                with item.open("rb") as file:
                     tar.addfile(member, file)
             else:
                 tar.addfile(member)
