@@ -13,13 +13,8 @@ import socket
 from typing import Any
 
 import gevent
-from paramiko import (
-    Channel,
-    Message,
-    PKey,
-    ServiceRequestingTransport,  # type: ignore[attr-defined]  # types-paramiko lacks it
-    SSHException,
-)
+from paramiko import Channel, Message, PKey, SSHException
+from paramiko import ServiceRequestingTransport as _Transport  # type: ignore[attr-defined]  # types-paramiko lacks it
 from paramiko.common import cMSG_SERVICE_REQUEST
 
 DEAD_AFTER = 20
@@ -38,7 +33,7 @@ def tune(sock: Any) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER * 1000)
 
 
-class QuickTransport(ServiceRequestingTransport):  # type: ignore[misc]
+class QuickTransport(_Transport):  # type: ignore[misc]
     """A connection that logs in at once."""
 
     auth_handler: Any
