@@ -1,10 +1,9 @@
 """What a node answers to estate/operations/edge_status.sh, as values (pure)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
-from types import MappingProxyType
 
 Words = list[str]
 
@@ -60,8 +59,8 @@ class Facts:
     free: int | None = None
     integrity: tuple[float, str] = (0, "")
     failed: tuple[str, ...] = ()
-    units: Mapping[str, Unit] = MappingProxyType({})
-    handshakes: Mapping[str, float] = MappingProxyType({})
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    handshakes: Mapping[str, float] = field(default_factory=dict)
     health: str = ""
 
 
@@ -101,8 +100,8 @@ def parse(text: str) -> Facts:
         free=_whole(_word(found, "disk", 1)),
         integrity=(_number(_word(found, "integrity")) or 0, " ".join(found.get("integrity", [])[1:])),
         failed=tuple(unit for unit in found.get("failed", []) if unit),
-        units=MappingProxyType(_units(lines)),
-        handshakes=MappingProxyType(handshakes),
+        units=_units(lines),
+        handshakes=handshakes,
         health=_word(found, "health"),
     )
 

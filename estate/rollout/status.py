@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from estate.clients.edge_health import public_health
 from estate.clients.push_bridge import status as bridge_status
-from estate.edge.status import ROUTINE, Declared, Look, Row, Sweep, judge
+from estate.edge.status import judge
 from estate.edge.status_facts import parse
+from estate.edge.status_row import ROUTINE, Declared, Look, Row, Sweep
 from estate.exit_codes import ExitCode
 from estate.inventory import Estate
 from estate.models.edge import Mesh, Node

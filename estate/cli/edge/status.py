@@ -16,7 +16,7 @@ from estate.cli.errors import out, readable_faults
 from estate.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from estate.edge.status import Declared
+    from estate.edge.status_row import Declared
     from estate.inventory import Estate
     from estate.models.edge import Mesh
     from estate.rollout.status import View

@@ -10,7 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from estate.edge.status import CLOCK, Row, State, counts
+from estate.edge.status import counts
+from estate.edge.status_remarks import BEHIND_HUB
+from estate.edge.status_row import CLOCK, SILENT, Row, State
 from estate.models.edge import Mesh
 from estate.run.report import printable
 
@@ -43,7 +45,7 @@ def page(estate: str, mesh: Mesh, seen: "View", hint: str = "") -> RenderableTyp
     """The whole picture."""
     parts: list[RenderableType] = [_head(estate, mesh, seen, hint), *_hub(mesh, seen), _table(mesh, seen.rows)]
     said = _said(seen.rows)
-    parts += [Padding(said, (0, 0, 0, 1))] if said.row_count else []
+    parts += [Padding(said, (1, 0, 0, 1))] if said.row_count else []
     return Group(*parts, _tally(seen))
 
 
@@ -96,7 +98,7 @@ def _cells(mesh: Mesh, row: Row) -> list[Text]:
         _text(*_database(row, last)),
         _text("-" if row.disk is None else f"{row.disk:.0f}%", disk),
         _text(age(row.push_age), push),
-        _text("hub" if row.role == "hub" else age(row.handshake_age), "dim" if row.role == "hub" else ""),
+        _text(*_tunnel(row)),
         _text(age(row.backup_age)),
         _text(age(row.check_age)),
         _text(age(row.gc_age)),
@@ -104,10 +106,18 @@ def _cells(mesh: Mesh, row: Row) -> list[Text]:
     ]
 
 
+def _tunnel(row: Row) -> tuple[str, str]:
+    if row.role == "hub":
+        return "hub", "dim"
+    return age(row.handshake_age), "red" if (row.handshake_age or 0) > SILENT else ""
+
+
 def _health(row: Row) -> tuple[str, str]:
     if not row.health:
         return "-", "dim"
-    return ("ok", "green") if row.health == "200" else ("none" if row.health == "000" else row.health, "red")
+    if row.health == "200":
+        return "serves" if row.remembered else "ok", "green"
+    return row.health if row.health.isdecimal() and row.health != "000" else "none", "red"
 
 
 def _database(row: Row, last: str) -> tuple[str, str]:
@@ -129,7 +139,9 @@ def _said(rows: Iterable[Row]) -> Table:
     table.add_column(overflow="fold")
     for row in rows:
         lines = [(text, "red") for text in row.ill]
-        lines += [(text, _STATES[row.state] if text.startswith("away") else "dim") for text in row.notes]
+        # That is said above the table already
+        notes = [text for text in row.notes if text != BEHIND_HUB]
+        lines += [(text, _STATES[row.state] if text.startswith("away") else "dim") for text in notes]
         for number, (text, style) in enumerate(lines):
             table.add_row("" if number else row.name, _text(text, style))
     return table
@@ -139,5 +151,6 @@ def _tally(seen: "View") -> Text:
     parts = [f"{number} {state}" for state, number in counts(seen.rows).items()]
     ill = sum(bool(row.ill) for row in seen.rows)
     text = Text(f"\n {', '.join(parts)}; ")
-    text.append(f"{ill} ill" if ill else "all that answer are well", "red" if ill else "green")
-    return text
+    if ill:
+        return text.append(f"{ill} ill", "red")
+    return text.append("none is known to be ill", "green")
