@@ -8,12 +8,14 @@ import typer
 
 from estate.cli.edge import provision
 from estate.cli.edge.common import Inventory, Nodes, chosen, fleet
+from estate.cli.edge.status import status
 from estate.cli.errors import err, out, readable_faults
 from estate.exit_codes import ExitCode
 from estate.models.faults import EstateFaults, Fault, did_you_mean
 
 app = typer.Typer(help="The edge fleet: its nodes, their keys, rollouts.", no_args_is_help=True)
 provision.register(app)
+app.command()(status)
 
 
 def _say(name: str, text: str) -> None:
