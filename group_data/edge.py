@@ -23,7 +23,7 @@ mesh = {
             "plan": "hostkey-vps",
             "role": "hub",
             "price": 0,
-        },  # noqa: E501
+        },
         {"name": "tokyo", "index": 2, "city": "Tokyo", "region": "nrt", "plan": "vc2-1c-1gb"},
         {"name": "newjersey", "index": 3, "city": "New Jersey", "region": "ewr", "plan": "vc2-1c-1gb"},
         {"name": "siliconvalley", "index": 4, "city": "Silicon Valley", "region": "sjc", "plan": "vc2-1c-1gb"},
@@ -46,7 +46,7 @@ mesh = {
             "plan": "hostkey-vps",
             "wave": "canary",
             "price": 0,
-        },  # noqa: E501
+        },
         {"name": "dubai", "index": 16, "city": "Dubai", "provider": "hostkey", "region": "dxb", "plan": "hostkey-vps"},
     ],
 }
