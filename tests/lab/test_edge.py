@@ -25,9 +25,15 @@ from edge_scenes import (
     public,
     runs,
 )
-from estate_copy import REPO, Checkout, estate_command, inside, on_host
+from estate_copy import REPO, Checkout, estate_command, inside, on_host, sealed_copy
+from pydantic import SecretStr
 
+from estate.clients import kuma
+from estate.edge.monitors import Changes, wanted
+from estate.edge.secrets import KUMA_PASSWORD
 from estate.exit_codes import ExitCode
+from estate.inventory import load
+from estate.rollout.monitors import USER, provision
 
 SSH = "files/nixos/ssh.nix"
 ONLY_MESH = "networking.firewall.interfaces.${estate.interface}.allowedTCPPorts = [ 22 ];"
@@ -335,3 +341,17 @@ def test_no_secret_of_the_fleet_is_where_others_can_read_it():
     hub = inside(HUB, "journalctl --no-pager -o cat | tail -n 50000")
     assert token not in hub
     assert key not in hub
+
+
+def test_kuma_has_exactly_our_monitors_and_they_are_up():
+    mesh = load(REPO / LAB).mesh
+    values = sealed_copy().values()
+    names = {monitor.name: monitor.kind for monitor in wanted(mesh, SecretStr(values[mesh.push_seed]))}
+    with kuma.Kuma(f"http://{mesh.address(mesh.hub)}:{mesh.kuma_port}") as session:
+        session.login(USER, SecretStr(values[KUMA_PASSWORD]))
+        present = session.monitors()
+        assert {monitor["name"]: monitor["type"] for monitor in present.values()} == names
+        pushes = [number for number, monitor in present.items() if monitor["type"] == "push"]
+        assert len(pushes) == 2 * len(NODES)
+        assert {number: session.beats(number)[-1]["status"] for number in pushes} == dict.fromkeys(pushes, 1)
+        assert provision(mesh, values) == Changes()

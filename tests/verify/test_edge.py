@@ -3,11 +3,9 @@
 import json
 import socket
 import ssl
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from estate.edge.monitors import desired_monitors
 
 from estate.clients.push_bridge import status
 from estate.models.host import EdgeHost
@@ -151,9 +149,3 @@ def test_the_hub_hears_of_the_node(edge, bridge):
     assert bridge["now"] - entry["received"] < 3 * edge.mesh.telemetry.interval + 5
     assert len(entry["payload"]) == 15
     assert entry["payload"]["db_integrity"] == "ok"
-
-
-def test_kuma_has_exactly_our_monitors(edge_estate, edge_hosts, kuma_monitors):
-    mesh = edge_hosts[0].mesh
-    wanted = Counter(monitor.name for monitor in desired_monitors(mesh, kuma_monitors.values))
-    assert Counter(monitor.name for monitor in kuma_monitors.present) == wanted
