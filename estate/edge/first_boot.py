@@ -14,6 +14,8 @@ NIX_SHA256 = "9adda97297d9e8ab360df95c729eabff4f4f93d6db091953c3a68f29e3fb130c"
 DISK_MB = 7000
 """Free on /: a closure, the channel that it is evaluated from, swap."""
 SWAP_MB = 2048
+ROOT_LABEL = "nixos"
+"""As files/nixos/hardware.nix has it, and as NixOS's own images are labelled."""
 WORK = "/var/lib/estate-first-boot"
 """On the disk, whatever /tmp is; its log is here. It goes with /old-root."""
 
@@ -28,10 +30,11 @@ rm -rf --one-file-system /old-root
 """Run as root once the node is NixOS and answers through WireGuard."""
 
 
-def first_boot_script(mesh: Mesh, *, root_device: str = "", boot_device: str = "") -> str:
+def first_boot_script(mesh: Mesh, *, root_label: str = ROOT_LABEL, boot_device: str = "") -> str:
     """The script that converts a fresh Debian whose /etc/nixos has been filled; run it as root by `sh -s`.
 
-    + root_device, boot_device: what the configuration has for / and for GRUB, compared with the machine when given
+    + root_label: by which the configuration finds /; Debian's gets it
+    + boot_device: what the configuration installs GRUB on; compared with the machine when given
     Exit codes: 0 done, the machine restarts in 3 s or was NixOS already; 1 failed; 3 refused, nothing was changed.
     """
     head = {
@@ -43,7 +46,7 @@ def first_boot_script(mesh: Mesh, *, root_device: str = "", boot_device: str = "
         "memory_mb": str(SMALLEST_FOR_INFECT),
         "disk_mb": str(DISK_MB),
         "swap_mb": str(SWAP_MB),
-        "root_device": root_device,
+        "root_label": root_label,
         "boot_device": boot_device,
         "work": WORK,
         "root": "",

@@ -93,6 +93,7 @@ class Outline:
 
     + fleet_total: USD a month for all nodes whose price is known; `unpriced` are the others
     + undeclared: machines of this fleet that no node is declared for
+    + unseen: which machines there are is not known
     """
 
     rows: tuple[Row, ...]
@@ -102,6 +103,7 @@ class Outline:
     unpriced: tuple[str, ...] = ()
     undeclared: tuple[Machine, ...] = ()
     silent: tuple[str, ...] = ()
+    unseen: bool = False
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -148,13 +150,13 @@ def outline(fleet: Fleet, seen: Seen) -> Outline:
     stray = tuple(machine for machine in mine if machine.label not in declared)
     total = sum(row.price or 0.0 for row in rows)
     unpriced = tuple(row.node.name for row in rows if row.price is None)
-    return Outline(rows, records, mesh.budget, total, unpriced, stray, seen.silent)
+    return Outline(rows, records, mesh.budget, total, unpriced, stray, seen.silent, seen.machines is None)
 
 
 def _row(fleet: Fleet, node: Node, seen: Seen) -> Row:
     price = _price(fleet, node, seen)
     if node.provider != "vultr":
-        note = "adopted by its address: nothing is ordered"
+        note = "adopted by its address"
         missing = () if node.address else ("no address is declared: its DNS record is left alone",)
         return Row(node, "adopt", price, address=node.address, notes=(note, *missing))
     route = route_of(fleet.settings, node, seen.plans)
@@ -211,8 +213,8 @@ def _order_faults(fleet: Fleet, node: Node, route: Route | None, seen: Seen) -> 
     if plan is None:
         yield Fault(_where(node, "plan"), f"Vultr sells no {node.plan}", did_you_mean(node.plan, seen.plans))
     elif node.region not in plan.regions:
-        elsewhere = ", ".join(sorted(p.id for p in _alternatives(plan, node.region, seen.plans))) or "another region"
-        remedy = f"the cheapest that {node.region} has: {elsewhere}"
+        others = ", ".join(p.id for p in _alternatives(plan, node.region, seen.plans))
+        remedy = f"the cheapest that {node.region} has: {others}" if others else "choose another region"
         yield Fault(_where(node, "plan"), f"{node.plan} is not sold in {node.region}", remedy)
     elif node.region in seen.free and node.plan not in seen.free[node.region]:
         fault = f"{node.plan} is sold out in {node.region} now"

@@ -14,7 +14,7 @@
 set -eu
 
 : "${root=}" "${work=/var/lib/estate-first-boot}" "${commit:?}" "${digest:?}" "${nix_url:?}" "${nix_digest:?}"
-: "${channel:?}" "${memory_mb:?}" "${disk_mb:?}" "${swap_mb:?}" "${root_device=}" "${boot_device=}"
+: "${channel:?}" "${memory_mb:?}" "${disk_mb:?}" "${swap_mb:?}" "${root_label:?}" "${boot_device=}"
 PATH=$PATH:/usr/sbin:/sbin
 unit=estate-first-boot
 lustrate=$root/etc/NIXOS_LUSTRATE
@@ -71,9 +71,8 @@ check_configuration() {
         refuse 'the configuration leaves boot.initrd.systemd.enable on: the machine would not start'
     grep -rqE '(sk-)?ssh-ed25519' "$root/etc/nixos" || refuse 'the configuration holds no SSH key: nobody could log in'
     [ -z "$boot_device" ] || [ -e "$root$boot_device" ] || refuse "there is no $boot_device to install GRUB on"
-    source=$(findmnt -no SOURCE /)
-    [ -z "$root_device" ] || [ "$(readlink -f "$root$root_device")" = "$(readlink -f "$root$source")" ] ||
-        refuse "/ is $source, the configuration says $root_device: the machine would not start"
+    type=$(findmnt -no FSTYPE /)
+    [ "$type" = ext4 ] || refuse "/ is $type, the configuration says ext4: the machine would not start"
 }
 
 check_disk() {
@@ -117,6 +116,13 @@ swap() {
     (umask 077 && dd if=/dev/zero of="$file" bs=1M count="$swap_mb" status=none)
     mkswap "$file" > /dev/null
     swapon "$file"
+}
+
+# The configuration finds / by its label, as a device's name and UUID differ from node to node
+label() {
+    source=$(findmnt -no SOURCE /)
+    [ "$(e2label "$source")" = "$root_label" ] || e2label "$source" "$root_label"
+    [ "$(e2label "$source")" = "$root_label" ] || fail "$source could not be given the label $root_label"
 }
 
 convert() {
@@ -166,6 +172,7 @@ main() {
     fetch "https://raw.githubusercontent.com/elitak/nixos-infect/$commit/nixos-infect" "$digest" "$dir/nixos-infect"
     fetch "$nix_url" "$nix_digest" "$dir/nix-install"
     swap
+    label
     convert
     check_converted
     # Otherwise it would lie in /old-root; a machine that cannot spare it keeps it until then

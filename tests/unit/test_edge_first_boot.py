@@ -29,7 +29,8 @@ ln -sfn system-1-link "$FAKE/root/nix/var/nix/profiles/system"
 FAKES = {
     "id": "echo 0",
     "uname": "echo x86_64",
-    "findmnt": "echo /dev/vda1",
+    "findmnt": 'case $2 in SOURCE) echo /dev/vda1 ;; *) cat "$FAKE/type" ;; esac',
+    "e2label": '[ -z "$2" ] || echo "$2" > "$FAKE/label"; cat "$FAKE/label"',
     "df": 'printf "Filesystem 1M-blocks Used Available\\n/dev/vda1 25000 1000 20000 5%% /\\n"',
     "systemctl": '[ "$1" != is-active ] || [ -e "$FAKE/under_way" ]',
     "swapon": '[ "$1" = --show=NAME ] && { cat "$FAKE/swaps"; exit 0; }; echo "$1" >> "$FAKE/swaps"',
@@ -62,7 +63,14 @@ class Machine:
     def __init__(self, base, monkeypatch):
         self.base, self.root = base, base / "root"
         self.work = self.root / "var/lib/estate-first-boot"
-        for name, text in {"infect": INFECT, "nix-install": "echo nix\n", "swaps": "", "calls": ""}.items():
+        for name, text in {
+            "infect": INFECT,
+            "nix-install": "echo nix\n",
+            "swaps": "",
+            "calls": "",
+            "type": "ext4",
+            "label": "",
+        }.items():
             (base / name).write_text(text)
         monkeypatch.setattr(first_boot, "INFECT_SHA256", hashlib.sha256(INFECT.encode()).hexdigest())
         monkeypatch.setattr(first_boot, "NIX_SHA256", hashlib.sha256(b"echo nix\n").hexdigest())
@@ -123,8 +131,9 @@ def test_what_is_fetched_is_pinned():
 
 
 def test_a_fresh_debian_is_converted_and_restarted(machine):
-    code, text = machine.run(root_device="/dev/vda1", boot_device="/dev/vda")
+    code, text = machine.run(boot_device="/dev/vda")
     assert code == 0, text
+    assert (machine.base / "label").read_text() == "nixos\n"
     assert (machine.base / "environment").read_text() == ENVIRONMENT.format(work=machine.work)
     assert machine.called("systemd-run")[-1].endswith("--on-active=3 systemctl reboot")
     assert f"raw.githubusercontent.com/elitak/nixos-infect/{first_boot.INFECT_COMMIT}/nixos-infect" in "".join(
@@ -178,22 +187,18 @@ def test_a_machine_that_does_not_fit_is_refused(machine, name, text, said):
     assert (code, said in output, machine.work.exists()) == (3, True, False)
 
 
-@pytest.mark.parametrize(
-    ("over", "said"),
-    [
-        ({"root_device": "/dev/vda2"}, "/ is /dev/vda1, the configuration says /dev/vda2"),
-        ({"boot_device": "/dev/sda"}, "no /dev/sda"),
-    ],
-)
-def test_a_configuration_for_another_disk_is_refused(machine, over, said):
-    code, text = machine.run(**over)
-    assert (code, said in text) == (3, True)
+def test_a_disk_that_the_configuration_does_not_mean_is_refused(machine):
+    code, text = machine.run(boot_device="/dev/sda")
+    assert (code, "no /dev/sda" in text) == (3, True)
+    (machine.base / "type").write_text("xfs")
+    code, text = machine.run()
+    assert (code, "/ is xfs, the configuration says ext4" in text, machine.called("e2label")) == (3, True, [])
 
 
-def test_a_root_device_may_be_named_by_its_label(machine):
-    (machine.root / "dev/disk/by-label").mkdir(parents=True)
-    (machine.root / "dev/disk/by-label/root").symlink_to(machine.root / "dev/vda1")
-    assert machine.run(root_device="/dev/disk/by-label/root")[0] == 0
+def test_a_root_that_will_not_take_its_label_is_not_converted(machine):
+    machine.fake("e2label", "echo old")
+    code, text = machine.run()
+    assert (code, "could not be given the label nixos" in text, machine.called("systemd-run")) == (1, True, [])
 
 
 @pytest.mark.parametrize("line", ["systemd.enable=false;", "boot.initrd.systemd.enable = lib.mkForce false;"])
