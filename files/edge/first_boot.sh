@@ -141,8 +141,11 @@ convert() {
 }
 
 check_converted() {
-    [ -e "$root/nix/var/nix/profiles/system" ] || [ -L "$root/nix/var/nix/profiles/system" ] ||
-        fail "there is no system in Nix's store; not restarted; the log is $dir/log"
+    init=$root/nix/var/nix/profiles/system/init
+    [ -e "$init" ] || fail "there is no system in Nix's store; not restarted; the log is $dir/log"
+    # A script with the one initrd, systemd itself with the other (nixpkgs, nixos/modules/system/activation/top-level.nix)
+    [ "$(head -c 2 "$init")" = '#!' ] ||
+        fail 'the system that was built has the initrd that would not start; does configuration.nix import first-boot.nix?'
     grep -qx 'etc/nixos' "$lustrate" || fail "nixos-infect did not get to its end; not restarted; the log is $dir/log"
     grep -q 'NixOS' "$root/boot/grub/grub.cfg" || fail "GRUB's menu has no NixOS; not restarted; the log is $dir/log"
 }

@@ -21,8 +21,10 @@ INFECT = """\
 env | grep -E '^(bootFs|NO_SWAP|NO_REBOOT|NIX_CHANNEL|NIX_INSTALL_URL|TMPDIR)=' | sort > "$FAKE/environment"
 echo infecting
 [ ! -e "$FAKE/infect_fails" ] || exit 7
-mkdir -p "$FAKE/root/nix/var/nix/profiles" "$FAKE/root/boot/grub"
-ln -sfn system-1-link "$FAKE/root/nix/var/nix/profiles/system"
+system=$FAKE/root/nix/var/nix/profiles/system
+mkdir -p "$system-1-link" "$FAKE/root/boot/grub"
+ln -sfn system-1-link "$system"
+if [ -e "$FAKE/systemd_initrd" ]; then printf '\\177ELF' > "$system/init"; else echo '#! /bin/sh' > "$system/init"; fi
 [ -e "$FAKE/no_grub" ] || echo 'menuentry "NixOS"' > "$FAKE/root/boot/grub/grub.cfg"
 [ -e "$FAKE/no_list" ] || echo etc/nixos >> "$FAKE/root/etc/NIXOS_LUSTRATE"
 """
@@ -229,6 +231,7 @@ def test_without_a_network_it_fails_and_says_what(machine):
     [
         ("infect_fails", "nixos-infect failed"),
         ("no_grub", "GRUB's menu has no NixOS"),
+        ("systemd_initrd", "has the initrd that would not start"),
         ("no_list", "did not get to its end"),
     ],
 )
