@@ -18,6 +18,7 @@ venv: .venv/.complete ## create the virtual environment from the pinned versions
 lab: venv ## everything: engine, images, hosts, deploy, verification, a table of what runs where
 	$(BIN)/estate lab up
 	$(BIN)/estate secrets init $(LAB) --from-file .lab/external.env
+	$(BIN)/estate lab fleet
 	$(BIN)/pyinfra -y $(LAB) deploy.py
 	$(BIN)/pytest tests/verify --inventory $(LAB) -q
 	$(BIN)/estate lab summary

@@ -10,10 +10,11 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host as PyinfraHost
 from pyinfra.api.inventory import Inventory
 
+from estate.edge.keys import Keys
 from estate.inventory import Estate, current
 from estate.models.desired import Desired
 from estate.models.faults import EstateFaults
-from estate.models.host import Host
+from estate.models.host import EdgeHost, Host
 from estate.models.stack import Stack
 from estate.pyinfra_run import SECRETS_FROM
 from estate.render.host import tasks_of
@@ -33,6 +34,7 @@ class Job:
     tasks: Mapping[str, Desired]
     backend: Backend
     loaded: Loaded = field(repr=False)
+    keys: Keys = field(default_factory=Keys)
 
     def __getitem__(self, task: str) -> Desired:
         return self.tasks[task]
@@ -63,7 +65,7 @@ def load_secrets(estate: Estate, names: list[str], mode: Mode) -> tuple[Backend,
     Raises EstateFaults when they cannot be had, or when the audit refuses them.
     """
     backend = backend_of(estate)
-    if not any(name in estate.stacks for name in names):
+    if not any(name in estate.stacks or isinstance(estate.hosts[name], EdgeHost) for name in names):
         return backend, Loaded({}, Origin.SEALED)
     loaded = load(backend, mode)
     gate(loaded.findings)
@@ -87,7 +89,8 @@ def make_jobs(estate: Estate, names: list[str], mode: Mode) -> dict[str, Job]:
     jobs = {}
     for name in names:
         host, stack = estate.hosts[name], estate.stacks.get(name)
-        jobs[name] = Job(host, stack, tasks_of(host, stack, loaded.values, host_access(loaded)), backend, loaded)
+        tasks = tasks_of(host, stack, loaded.values, host_access(loaded), estate.keys)
+        jobs[name] = Job(host, stack, tasks, backend, loaded, estate.keys)
     return jobs
 
 

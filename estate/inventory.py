@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ from pyinfra.api.state import State
 from pyinfra.context import ctx_state
 from pyinfra_cli.inventory import make_inventory_from_files
 
+from estate.checks import edge as edge_checks
 from estate.checks import host as host_checks
 from estate.checks import ssh as ssh_checks
 from estate.checks import stack as stack_checks
+from estate.edge.keys import Keys, keys_path, load_keys
+from estate.models.edge import Mesh
 from estate.models.faults import EstateFaults, Fault, did_you_mean, faults_of
-from estate.models.host import GROUPS, Host, MainframeHost
+from estate.models.host import GROUPS, EdgeHost, Host, MainframeHost
 from estate.models.image import image
 from estate.models.service import Service
 from estate.models.stack import Stack
@@ -49,10 +52,18 @@ class Estate:
     stacks: Mapping[str, Stack]
     ssh: Mapping[str, Ssh]
 
+    keys: Keys = field(default_factory=Keys)
+    """The public keys of the mesh, as far as its nodes are known."""
+
     @property
     def name(self) -> str:
         """The inventory's name: "prod", "lab"."""
         return self.path.stem
+
+    @property
+    def mesh(self) -> Mesh | None:
+        """The edge fleet, if the estate has one."""
+        return next((host.mesh for host in self.hosts.values() if isinstance(host, EdgeHost)), None)
 
     def select(self, limit: tuple[str, ...]) -> dict[str, Host]:
         """The hosts that any of the names or groups matches; all of them without a limit.
@@ -156,6 +167,18 @@ def resolve_stack(host: MainframeHost, where: str) -> tuple[Stack | None, list[F
     return Stack(settings=host.stack, services=_unique(services)), []
 
 
+def _mesh(hosts: Mapping[str, Host], estate: str) -> tuple[Keys, list[Fault]]:
+    """The pinned keys of the mesh, and what is wrong with the fleet."""
+    nodes = [host for host in hosts.values() if isinstance(host, EdgeHost)]
+    if not nodes:
+        return Keys(), []
+    try:
+        keys = load_keys(keys_path(estate))
+    except EstateFaults as error:
+        return Keys(), list(error.faults)
+    return keys, edge_checks.check(nodes[0].mesh, keys, "group_data/edge/mesh", nodes[0].admin_keys)
+
+
 def _unique(services: list[Service]) -> tuple[Service, ...]:
     return tuple({service.name: service for service in services}.values())
 
@@ -196,11 +219,14 @@ def load(path: Path) -> Estate:
             if stack is not None:
                 stacks[name] = stack
                 faults += stack_checks.check(host, stack, f"group_data/{host.group}")
+    keys, found = _mesh(hosts, path.stem)
+    faults += found
     faults += host_checks.check(hosts)
     faults += ssh_checks.check(hosts)
     if faults:
-        raise EstateFaults(faults)
-    return Estate(path, hosts, stacks, ssh)
+        # What is wrong with a group is wrong with each of its hosts
+        raise EstateFaults(list(dict.fromkeys(faults)))
+    return Estate(path, hosts, stacks, ssh, keys)
 
 
 def validate(inventory_file: str) -> None:

@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from estate.inventory import Ssh
 from estate.models.faults import EstateFaults, Fault
@@ -36,6 +37,11 @@ def ssh_argv(ssh: Ssh, wait: int = 10) -> list[str]:
     return ["ssh", *options, f"{ssh.user}@{ssh.hostname}"]
 
 
+def _as_root(ssh: Ssh, script: str) -> str:
+    """The remote command; a provider's fresh machine lets root in and may have no sudo."""
+    return f"{'' if ssh.user == 'root' else 'sudo -n '}sh -c {shlex.quote(script)}"
+
+
 def run_as_root(name: str, ssh: Ssh, script: str, *, stdin: str = "", timeout: int = 120, wait: int = 10) -> Outcome:
     """Run a script on the host as root.
 
@@ -43,7 +49,7 @@ def run_as_root(name: str, ssh: Ssh, script: str, *, stdin: str = "", timeout: i
     + timeout, wait: seconds for all of it, and for the connection
     Raises EstateFaults when the host cannot be reached or does not answer in time.
     """
-    argv = [*ssh_argv(ssh, wait), f"sudo -n sh -c {shlex.quote(script)}"]
+    argv = [*ssh_argv(ssh, wait), _as_root(ssh, script)]
     try:
         result = subprocess.run(
             argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
@@ -54,3 +60,33 @@ def run_as_root(name: str, ssh: Ssh, script: str, *, stdin: str = "", timeout: i
         words = redact(result.stderr.strip().splitlines()[-1] if result.stderr.strip() else "no connection")
         raise EstateFaults([Fault(name, f"unreachable: {words}", f"try `ssh {ssh.user}@{ssh.hostname}`")])
     return Outcome(result.returncode, redact(result.stdout), redact(result.stderr))
+
+
+def send_file(name: str, ssh: Ssh, source: Path, target: str, digest: str, timeout: int = 900) -> None:
+    """Stream a file to the host, to be there whole, with the declared sha256, or not at all.
+
+    + timeout: seconds for all of it
+    Raises EstateFaults.
+    """
+    part, folder = shlex.quote(f"{target}.part"), shlex.quote(target.rpartition("/")[0])
+    text = (
+        f"set -e; mkdir -p {folder}; cat >{part}; "
+        f"printf '%s  %s\\n' {digest} {part} | sha256sum -c --quiet - || {{ rm -f {part}; exit 1; }}; "
+        f"chmod 444 {part}; sync {part}; mv -f {part} {shlex.quote(target)}"
+    )
+    with source.open("rb") as handle:
+        try:
+            result = subprocess.run(
+                [*ssh_argv(ssh), _as_root(ssh, text)],
+                stdin=handle,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise EstateFaults(
+                [Fault(name, f"{source.name} was not there within {timeout} s", "see the link")]
+            ) from None
+    if result.returncode != 0:
+        said = redact(result.stderr.decode(errors="replace").strip())[-300:]
+        raise EstateFaults([Fault(name, f"{source.name} could not be sent: {said}", "see its disk")])

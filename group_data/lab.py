@@ -17,8 +17,6 @@ age_identity = str(lab_paths().age_identity)
 # Short, as the tests wait for it.
 revert_after = 12
 
-# Every lab host is a plain Debian, whatever it stands for.
-system = "debian"
 firewall = True
 
 resources = {"cpus": 2, "memory": "20g"}

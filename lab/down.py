@@ -2,7 +2,7 @@
 
 import shutil
 
-from lab import containers, engine
+from lab import containers, engine, fleet
 from lab.docker import LABEL, Docker, find_docker
 from lab.hosts import NETWORK
 from lab.parallel import parallel
@@ -18,6 +18,7 @@ def down(paths: LabPaths, progress: Progress, keep_images: bool) -> None:
     if docker is None and not keep_images and paths.engine_pid.exists():
         progress.console.print("the engine does not answer: it is started to remove what it holds", markup=False)
         docker, _ = engine.ensure(paths)
+    fleet.leave(paths)
     if docker:
         _containers(docker, progress)
         _volumes(docker, progress, keep_images)

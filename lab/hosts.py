@@ -15,6 +15,9 @@ USER = "mitch"
 
 REGISTRY_NAMES = ("mirror.lab", "ghcr.io", "quay.io", "gcr.io")
 ACME_NAME = "acme.lab"
+HUB = "zurich"
+EDGE_DOMAIN = "clavitor.com"
+"""The fleet's domain: production's, as its names are what certificates are for."""
 PUBLIC_NAMES = tuple(f"{name}.mainframe.prodg.studio" for name in ("vault", "secrets", "api", "ts", "docs", "grafana"))
 
 
@@ -27,6 +30,21 @@ class LabHost:
     address: str
     needs_engine: bool = False
     in_default: bool = False
+
+    @property
+    def login_address(self) -> str:
+        """Where its sshd answers: of a node of the fleet in the mesh only, once it is one."""
+        return f"10.84.0.{self.index}" if self.group == "edge" else self.address
+
+    @property
+    def index(self) -> int:
+        """A node's index in the mesh, by its address in the lab."""
+        return int(self.address.rpartition(".")[2]) - 100
+
+    @property
+    def public_name(self) -> str:
+        """A node's name for its users."""
+        return f"{self.name}.{EDGE_DOMAIN}"
 
     @property
     def container(self) -> str:
@@ -44,24 +62,18 @@ def _homelab() -> tuple[LabHost, ...]:
     return tuple(LabHost(name, "homelab", f"10.99.0.{41 + i}", True) for i, name in enumerate(names))
 
 
-def _spokes() -> tuple[LabHost, ...]:
-    names = (
-        "newjersey",
-        "siliconvalley",
-        "dallas",
-        "london",
-        "frankfurt",
-        "warsaw",
-        "seoul",
-        "mumbai",
-        "saopaulo",
-        "sydney",
-        "johannesburg",
-        "telaviv",
-        "amsterdam",
-        "dubai",
+_EDGE = (
+    *("zurich", "tokyo", "newjersey", "siliconvalley", "dallas", "london", "frankfurt", "warsaw", "seoul"),
+    *("mumbai", "saopaulo", "sydney", "johannesburg", "telaviv", "amsterdam", "dubai"),
+)
+"""The nodes in the order of group_data/edge.py: their place is their index."""
+_EDGE_IN_DEFAULT = ("zurich", "tokyo", "amsterdam")
+
+
+def _edge() -> tuple[LabHost, ...]:
+    return tuple(
+        LabHost(name, "edge", f"10.99.0.{101 + i}", in_default=name in _EDGE_IN_DEFAULT) for i, name in enumerate(_EDGE)
     )
-    return tuple(LabHost(name, "edge", f"10.99.0.{103 + i}") for i, name in enumerate(names))
 
 
 HOSTS: tuple[LabHost, ...] = (
@@ -71,9 +83,7 @@ HOSTS: tuple[LabHost, ...] = (
     LabHost("i5", "proxmox", "10.99.0.32"),
     LabHost("omv", "nas", "10.99.0.33", in_default=True),
     *_homelab(),
-    LabHost("zurich", "edge", "10.99.0.101", in_default=True),
-    LabHost("tokyo", "edge", "10.99.0.102", in_default=True),
-    *_spokes(),
+    *_edge(),
 )
 
 

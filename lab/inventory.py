@@ -4,14 +4,9 @@ import os
 from typing import Any
 
 from lab.hosts import ACME_NAME, LabHost, Profile, select
+from lab.mesh import lab_mesh
 from lab.paths import lab_paths
 
-_CITIES = {
-    "newjersey": "New Jersey",
-    "siliconvalley": "Silicon Valley",
-    "saopaulo": "São Paulo",
-    "telaviv": "Tel Aviv",
-}
 _ACME_DIRECTORY = f"https://{ACME_NAME}/acme/local/directory"
 
 PLACEHOLDER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGO6YLKVSPIKIcnZru1Sz8yXV34/HMzaSJlN/v5Y+GMK replace-me@estate"
@@ -25,12 +20,10 @@ def current_profile() -> Profile:
 
 
 def _data(host: LabHost) -> dict[str, Any]:
-    data: dict[str, Any] = {"ssh_hostname": host.address}
+    data: dict[str, Any] = {"ssh_hostname": host.login_address}
     number = int(host.address.rpartition(".")[2])
     if host.group == "edge":
-        role = "hub" if host.name == "zurich" else "spoke"
-        city = _CITIES.get(host.name, host.name.capitalize())
-        data |= {"index": number - 100, "role": role, "city": city}
+        data["mesh"] = lab_mesh()
     if host.group == "homelab":
         data["vmid"] = 100 + number
     if host.group == "mainframe":

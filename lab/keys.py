@@ -24,14 +24,16 @@ def render_known_hosts(keys: Mapping[LabHost, Iterable[str]]) -> str:
     for host, public_keys in keys.items():
         for key in sorted(public_keys):
             kind, value = key.split()[:2]
-            lines.append(f"{host.name},{host.address} {kind} {value}\n")
+            names = dict.fromkeys((host.name, host.login_address, host.address))
+            lines.append(f"{','.join(names)} {kind} {value}\n")
     return "".join(lines)
 
 
 def render_ssh_config(paths: LabPaths, hosts: Iterable[LabHost]) -> str:
     """A client configuration that knows every lab host by name and by address."""
     blocks = [
-        f"Host {host.name} {host.address}\n  HostName {host.address}\n  HostKeyAlias {host.name}\n" for host in hosts
+        f"Host {host.name} {host.login_address}\n  HostName {host.login_address}\n  HostKeyAlias {host.name}\n"
+        for host in hosts
     ]
     everyone = [
         "Host *",

@@ -8,7 +8,7 @@ from lab.apt import machine_authorities, machine_settings
 from lab.containers import Container
 from lab.docker import Docker
 from lab.errors import LabError
-from lab.hosts import ACME, ACME_NAME, CONTROLLER, PUBLIC_NAMES, REGISTRY, REGISTRY_NAMES, LabHost
+from lab.hosts import ACME, ACME_NAME, CONTROLLER, HUB, PUBLIC_NAMES, REGISTRY, REGISTRY_NAMES, LabHost
 from lab.paths import LabPaths
 
 BOOT_SECONDS = 180
@@ -56,12 +56,24 @@ def machine(paths: LabPaths, host: LabHost, image: str, caps: Sequence[str], ups
         address=host.address,
         image=image,
         command=("/usr/local/sbin/lab-init",),
-        options=options(caps),
-        aliases=(host.name, *(PUBLIC_NAMES if host.group == "mainframe" else ())),
+        options=(*options(caps), *_kuma(paths, host)),
+        aliases=(host.name, *_names(host)),
         add_hosts=(*registries, (ACME_NAME, ACME)),
         volumes=((host.volume, "/var/lib/docker"),) if host.needs_engine else (),
         seed=seed(paths, host),
     )
+
+
+def _names(host: LabHost) -> tuple[str, ...]:
+    """The public names that lead to this host."""
+    if host.group == "edge":
+        return (host.public_name,)
+    return PUBLIC_NAMES if host.group == "mainframe" else ()
+
+
+def _kuma(paths: LabPaths, host: LabHost) -> tuple[str, ...]:
+    """The hub sees Uptime Kuma where its unit expects it: npm's package, which no Debian has."""
+    return (f"--volume={paths.kuma}:/opt/uptime-kuma:ro",) if host.name == HUB else ()
 
 
 def await_boot(docker: Docker, host: LabHost, seconds: float = BOOT_SECONDS) -> str:
@@ -69,7 +81,8 @@ def await_boot(docker: Docker, host: LabHost, seconds: float = BOOT_SECONDS) -> 
     deadline = time.monotonic() + seconds
     while True:
         state = system_state(docker, host)
-        if state in {"running", "degraded"} and _greets(host.address):
+        # A node of the fleet shows its sshd in the mesh only
+        if state in {"running", "degraded"} and (host.group == "edge" or _greets(host.address)):
             break
         if time.monotonic() > deadline:
             raise LabError(

@@ -68,6 +68,26 @@ class LabPaths:
         return self.root / "external.env"
 
     @property
+    def mesh(self) -> Path:
+        """What the lab adds to the fleet's declaration: its release, its operator."""
+        return self.root / "edge.json"
+
+    @property
+    def wireguard(self) -> Path:
+        """The controller's own WireGuard: its private key, and wg-quick's configuration."""
+        return self.root / "wireguard"
+
+    @property
+    def artifacts(self) -> Path:
+        """Releases of the clavitor stand-in, a directory a version."""
+        return self.root / "clavitor"
+
+    @property
+    def kuma(self) -> Path:
+        """Uptime Kuma as npm has it, which the hub sees at /opt/uptime-kuma."""
+        return self.root / "uptime-kuma"
+
+    @property
     def engine_pid(self) -> Path:
         """Written when the lab started the engine: its process id."""
         return self.root / "engine" / "dockerd.pid"

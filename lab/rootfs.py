@@ -32,6 +32,14 @@ HOST_PACKAGES = (
     "wireguard-tools",
     "wireguard-go",
 )
+EDGE_PACKAGES = (
+    *(name for name in HOST_PACKAGES if not name.startswith("docker")),
+    *("nix-bin", "python3", "sqlite3", "openssl", "acme-tiny", "age", "caddy", "nodejs", "jq"),
+)
+"""What a node's generation may name: NixOS would bring each of them itself."""
+EDGE_MASKED = ("caddy.service", "wg-quick.target", "cron.service")
+NIXPKGS = Path(__file__).resolve().parent / "nixpkgs"
+NIXPKGS_ON_HOST = "/usr/share/estate-lab-nixpkgs"
 INFRA_PACKAGES = ("ca-certificates", "docker-registry", "caddy")
 MASKED = (
     "systemd-modules-load.service",
@@ -61,39 +69,75 @@ class Rootfs:
     sources: tuple[str, ...]
     hooks: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    tree: tuple[Path, str] | None = None
+    """A directory, and where it lies in the image."""
 
     @property
     def tag(self) -> str:
         """The image's name, with a digest of everything it is made from."""
-        inputs = [SUITE, self.packages, self.sources, self.hooks, [path.read_text() for path in self.files]]
+        files = [path.read_text() for path in (*self.files, *self._tree_files())]
+        inputs = [SUITE, self.packages, self.sources, self.hooks, files]
         return f"{self.repository}:{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:12]}"
+
+    def _tree_files(self) -> list[Path]:
+        paths = sorted(self.tree[0].rglob("*")) if self.tree else []
+        return [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
 
     def command(self) -> list[str]:
         """The mmdebstrap command that writes the root file system to its standard output."""
         uploads = [f"--customize-hook=upload {path} /usr/local/sbin/{path.name}" for path in self.files]
+        if self.tree:
+            uploads += [f'--customize-hook=mkdir -p "$1"{self.tree[1]}']
+            uploads += [f"--customize-hook=sync-in {self.tree[0]} {self.tree[1]}"]
         hooks = [f"--customize-hook={hook}" for hook in self.hooks]
         include = f"--include={','.join(self.packages)}"
         options = ["--quiet", "--variant=minbase", include, *uploads, *hooks]
         return ["mmdebstrap", *options, SUITE, "-", *self.sources]
 
 
-def host_image() -> Rootfs:
-    """The image of every lab host."""
+_LOGIN = (
+    f'chroot "$1" useradd -m -u 1001 -s /bin/bash -G sudo {USER}',
+    f'echo "{USER} ALL=(ALL:ALL) NOPASSWD:ALL" > "$1"/etc/sudoers.d/{USER}',
+    f'chmod 440 "$1"/etc/sudoers.d/{USER}',
+)
+FIRST_BOOT = "/var/lib/estate-first-boot"
+_INFECT = (
+    # Where files/edge/first_boot.sh puts the real ones, which it takes from there when their digest is right
+    f'mkdir -p "$1"{FIRST_BOOT} && : > "$1"{FIRST_BOOT}/nix-install',
+    f'mv "$1"/usr/local/sbin/nixos-infect "$1"{FIRST_BOOT}/nixos-infect',
+)
+
+
+def _host_hooks(masked: tuple[str, ...]) -> tuple[str, ...]:
     sbin = " ".join(f'"$1"/usr/local/sbin/{name}' for name in ("lab-init", "lab-seed"))
+    return (
+        f"chmod 755 {sbin}",
+        'rm -f "$1"/etc/ssh/ssh_host_*',
+        ': > "$1"/etc/machine-id',
+        f'for u in {" ".join(masked)}; do ln -sf /dev/null "$1"/etc/systemd/system/$u; done',
+    )
+
+
+def host_image() -> Rootfs:
+    """The image of every lab host but the fleet's."""
     return Rootfs(
         repository="estate-lab/host",
         packages=HOST_PACKAGES,
         sources=tuple(host_sources(machine_sources())),
         files=(FILES / "lab-init", FILES / "lab-seed"),
-        hooks=(
-            f"chmod 755 {sbin}",
-            f'chroot "$1" useradd -m -u 1001 -s /bin/bash -G sudo {USER}',
-            f'echo "{USER} ALL=(ALL:ALL) NOPASSWD:ALL" > "$1"/etc/sudoers.d/{USER}',
-            f'chmod 440 "$1"/etc/sudoers.d/{USER}',
-            'rm -f "$1"/etc/ssh/ssh_host_*',
-            ': > "$1"/etc/machine-id',
-            f'for u in {" ".join(MASKED)}; do ln -sf /dev/null "$1"/etc/systemd/system/$u; done',
-        ),
+        hooks=(*_host_hooks(MASKED), *_LOGIN),
+    )
+
+
+def edge_image() -> Rootfs:
+    """The image of a machine that a provider would give the fleet: a Debian, to become a NixOS (lab/nixpkgs)."""
+    return Rootfs(
+        repository="estate-lab/edge",
+        packages=EDGE_PACKAGES,
+        sources=tuple(host_sources(machine_sources())),
+        files=(FILES / "lab-init", FILES / "lab-seed", FILES / "nixos-infect"),
+        tree=(NIXPKGS, NIXPKGS_ON_HOST),
+        hooks=(*_host_hooks(MASKED + EDGE_MASKED), *_INFECT),
     )
 
 

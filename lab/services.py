@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lab.containers import Container
 from lab.errors import LabError
-from lab.hosts import ACME, ACME_NAME, MAINFRAME, NETWORK, PUBLIC_NAMES, REGISTRY, REGISTRY_NAMES
+from lab.hosts import ACME, ACME_NAME, HOSTS, MAINFRAME, NETWORK, PUBLIC_NAMES, REGISTRY, REGISTRY_NAMES
 from lab.paths import LabPaths
 
 PUSH_TO = "127.0.0.1:5000"
@@ -62,7 +62,8 @@ def registry(paths: LabPaths, image: str) -> Container:
 
 
 def acme(paths: LabPaths, image: str, public_names: Sequence[str] = PUBLIC_NAMES) -> Container:
-    """The ACME server, which signs with the lab's root and finds the estate's names on the mainframe."""
+    """The ACME server, which signs with the lab's root and finds the estate's names on the hosts that have them."""
+    edge = [host for host in HOSTS if host.group == "edge"]
     return Container(
         name=f"{NETWORK}-acme",
         hostname="acme",
@@ -71,7 +72,7 @@ def acme(paths: LabPaths, image: str, public_names: Sequence[str] = PUBLIC_NAMES
         command=("caddy", "run", "--adapter", "caddyfile", "--config", "/lab/Caddyfile"),
         options=("--env=HOME=/var/lib/caddy", "--restart=on-failure"),
         aliases=(ACME_NAME,),
-        add_hosts=tuple((name, MAINFRAME) for name in public_names),
+        add_hosts=(*((name, MAINFRAME) for name in public_names), *((host.public_name, host.address) for host in edge)),
         seed={
             "/lab/Caddyfile": (_CADDYFILE % ACME_NAME).encode(),
             "/lab/ca.crt": paths.ca_cert.read_bytes(),

@@ -14,6 +14,9 @@ PACKAGES: Mapping[str, str] = {
     "ssh-keygen": "openssh-client",
     "gpg": "gpg",
     "iptables": "iptables",
+    "wg-quick": "wireguard-tools",
+    "wireguard-go": "wireguard-go",
+    "nix-instantiate": "nix-bin",
 }
 
 _CAPABILITIES = """

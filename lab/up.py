@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from lab import ca, containers, engine, keys, limits, machines, rootfs, secrets, services, system
+from lab import ca, containers, engine, fleet, keys, limits, machines, rootfs, secrets, services, system
 from lab.docker import LABEL, Docker, find_docker
 from lab.errors import LabError
 from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
@@ -29,11 +29,12 @@ def up(paths: LabPaths, profile: Profile, progress: Progress) -> None:
     lab = Lab(paths, progress, select(profile), os.environ.get("LAB_IMAGES") == "upstream")
     _packages(progress)
     docker = _engine(lab)
-    host_image, infra_image = _base_images(lab, docker)
+    images = _base_images(lab, docker)
     _network(lab, docker)
     _keys(lab)
-    _servers(lab, docker, infra_image)
-    _hosts(lab, docker, host_image)
+    _servers(lab, docker, images.infra)
+    _fleet(lab)
+    _hosts(lab, docker, images)
     keys.write_if_changed(paths.profile, f"{profile}\n")
     _images(lab, docker)
 
@@ -54,13 +55,27 @@ def _engine(lab: Lab) -> Docker:
     return docker
 
 
-def _base_images(lab: Lab, docker: Docker) -> tuple[str, str]:
+@dataclass(frozen=True)
+class BaseImages:
+    """Ids of the images that the lab makes itself."""
+
+    host: str
+    edge: str
+    infra: str
+
+
+def _base_images(lab: Lab, docker: Docker) -> BaseImages:
     with lab.progress.step("Base images") as step:
-        wanted = [rootfs.host_image(), rootfs.infra_image()]
+        wanted = [rootfs.host_image(), rootfs.edge_image(), rootfs.infra_image()]
         step.note(", ".join(image.tag for image in wanted))
-        (host, host_made), (infra, infra_made) = parallel(lambda image: rootfs.ensure(docker, image), wanted)
-        step.done("made" if host_made or infra_made else "already there")
-    return host, infra
+        made = parallel(lambda image: rootfs.ensure(docker, image), wanted)
+        step.done("made" if any(new for _, new in made) else "already there")
+    return BaseImages(*(image for image, _ in made))
+
+
+def _fleet(lab: Lab) -> None:
+    with lab.progress.step("The fleet's release, operator and Uptime Kuma") as step:
+        step.done(fleet.ensure(lab.paths, step.note))
 
 
 def _network(lab: Lab, docker: Docker) -> None:
@@ -96,7 +111,7 @@ def _servers(lab: Lab, docker: Docker, image: str) -> None:
         step.done(", ".join(f"{one.name} {outcome}" for one, outcome in zip(wanted, outcomes, strict=True)))
 
 
-def _hosts(lab: Lab, docker: Docker, image: str) -> None:
+def _hosts(lab: Lab, docker: Docker, images: BaseImages) -> None:
     with lab.progress.step(f"{len(lab.hosts)} hosts") as step:
         found = containers.existing(docker)
         caps = system.capabilities(docker.version())
@@ -105,6 +120,7 @@ def _hosts(lab: Lab, docker: Docker, image: str) -> None:
         limits.check(starting, limits.instances_used(), int(limits.LIMIT.read_text()))
 
         def converge(host: LabHost) -> str:
+            image = images.edge if host.group == "edge" else images.host
             wanted = machines.machine(lab.paths, host, image, caps, lab.upstream)
             outcome = containers.ensure(docker, wanted, found.get(host.container))
             if host.needs_engine and outcome in {"created", "recreated"}:

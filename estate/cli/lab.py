@@ -39,7 +39,7 @@ def _readable() -> Iterator[None]:
 
 @app.command("up")
 def up_command(
-    profile: Annotated[ProfileName, typer.Option(help="default: 6 hosts; full: all 27.")] = ProfileName.DEFAULT,
+    profile: Annotated[ProfileName, typer.Option(help="default: 7 hosts; full: all 27.")] = ProfileName.DEFAULT,
 ) -> None:
     """Bring the lab up; safe to run again at any point."""
     from lab.lock import locked
@@ -110,6 +110,16 @@ def down_command(
     paths = lab_paths()
     with _readable(), locked(paths):
         down(paths, Progress(), keep_images)
+
+
+@app.command("fleet")
+def fleet_command() -> None:
+    """Make nodes of the fleet's machines and bring this machine into their mesh; safe to run again."""
+    from lab import fleet
+    from lab.paths import lab_paths
+
+    with _readable():
+        fleet.found(lab_paths())
 
 
 @app.command("summary")

@@ -1,0 +1,1 @@
+"""The edge fleet: what follows from the list of its nodes (pure)."""

@@ -1,6 +1,6 @@
 """What it takes to have every declared node: what is there, what `create` would do, what is against it, what it costs.
 
-Pure: estate/edge/provider.py asks the providers and does it.
+Pure: estate/rollout/provider.py asks the providers and does it.
 """
 
 import base64
@@ -9,12 +9,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pydantic import Field
-
 from estate.edge import dns
-from estate.models.base import Frozen
 from estate.models.cloud import Machine, Plan, Record
-from estate.models.edge import Mesh, Node
+from estate.models.edge import Mesh, Node, Provisioning
 from estate.models.faults import Fault, did_you_mean
 
 SMALLEST_FOR_INFECT = 900
@@ -24,21 +21,6 @@ OS_IDS = {12: 2136, 13: 2625}
 
 Route = Literal["infect", "image"]
 Action = Literal["create", "wait", "nothing", "adopt", "refused", "unknown"]
-
-
-class Provisioning(Frozen):
-    """How machines are ordered, and how they become NixOS.
-
-    + first_boot: a fresh Debian is converted on the node, or an image is built centrally, which small machines need
-    + debian: the release that is converted; 12, as 13 keeps /tmp in memory
-    + snapshot: Vultr's id of the image's snapshot (`estate edge image` prints how to make one)
-    + patience: seconds for an ordered machine to run
-    """
-
-    first_boot: Route = "infect"
-    debian: Literal[12, 13] = 12
-    snapshot: str = ""
-    patience: int = Field(default=600, ge=10)
 
 
 @dataclass(frozen=True)
@@ -51,7 +33,6 @@ class Fleet:
 
     mesh: Mesh
     keys: tuple[str, ...]
-    settings: Provisioning = field(default_factory=Provisioning)
     prices: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -133,12 +114,6 @@ def tag(mesh: Mesh) -> str:
     return f"estate-{mesh.domain}"
 
 
-def unknown_nodes(mesh: Mesh, names: Collection[str]) -> list[Fault]:
-    """Faults for names of no node."""
-    known = [node.name for node in mesh.nodes]
-    return [Fault(name, "no such node", did_you_mean(name, known)) for name in names if name not in known]
-
-
 def outline(fleet: Fleet, seen: Seen) -> Outline:
     """What is there, and what it takes."""
     mesh = fleet.mesh
@@ -159,7 +134,7 @@ def _row(fleet: Fleet, node: Node, seen: Seen) -> Row:
         note = "adopted by its address"
         missing = () if node.address else ("no address is declared: its DNS record is left alone",)
         return Row(node, "adopt", price, address=node.address, notes=(note, *missing))
-    route = route_of(fleet.settings, node, seen.plans)
+    route = route_of(fleet.mesh.provisioning, node, seen.plans)
     if seen.machines is None:
         faults = tuple(_order_faults(fleet, node, route, seen))
         return Row(node, "refused" if faults else "unknown", price, route, address=node.address, faults=faults)
@@ -201,11 +176,11 @@ def _order_faults(fleet: Fleet, node: Node, route: Route | None, seen: Seen) -> 
         fault = f"{node.plan} has no IPv4 address: most customers, and the hub, would be out of its reach"
         yield Fault(_where(node, "plan"), fault, f"choose {node.plan.removesuffix('-v6')} or vc2-1c-1gb")
         return
-    if route == "image" and not fleet.settings.snapshot:
+    if route == "image" and not fleet.mesh.provisioning.snapshot:
         fault = f"{node.plan} is too small to become NixOS by itself, and there is no image"
-        if fleet.settings.first_boot == "image":
+        if fleet.mesh.provisioning.route == "image":
             fault = "is to be made from an image, and there is none"
-        remedy = "make one (`estate edge image` prints the steps) and give its id as snapshot, or choose vc2-1c-1gb"
+        remedy = "make one (`estate edge image` prints the steps; its id: provisioning.snapshot), or choose vc2-1c-1gb"
         yield Fault(_where(node, "plan"), fault, remedy)
     if seen.plans is None:
         return
@@ -249,7 +224,7 @@ def route_of(settings: Provisioning, node: Node, plans: Mapping[str, Plan] | Non
         return None
     plan = (plans or {}).get(node.plan)
     small = plan.memory < SMALLEST_FOR_INFECT if plan else "0.5gb" in node.plan
-    return "image" if small else settings.first_boot
+    return "image" if small else settings.route
 
 
 def user_data(keys: tuple[str, ...]) -> str:
@@ -270,10 +245,10 @@ def user_data(keys: tuple[str, ...]) -> str:
 
 def order(fleet: Fleet, row: Row, key_ids: list[str]) -> dict[str, Any]:
     """The body of POST /v2/instances (govultr, InstanceCreateReq). An image has our keys in it already."""
-    system: dict[str, Any] = {"snapshot_id": fleet.settings.snapshot}
+    system: dict[str, Any] = {"snapshot_id": fleet.mesh.provisioning.snapshot}
     if row.route == "infect":
         data = base64.b64encode(user_data(fleet.keys).encode()).decode()
-        system = {"os_id": OS_IDS[fleet.settings.debian], "sshkey_id": key_ids, "user_data": data}
+        system = {"os_id": OS_IDS[fleet.mesh.provisioning.debian], "sshkey_id": key_ids, "user_data": data}
     return {
         **{"region": row.node.region, "plan": row.node.plan},
         **{"label": row.node.name, "hostname": row.node.name, "tags": [tag(fleet.mesh)]},

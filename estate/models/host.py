@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from estate.models.base import AbsolutePath, Cidr, Frozen, HostName, Name, Port, Size
+from estate.models.edge import Mesh, Node
 from estate.models.secret_store import SecretStore
 
 ModuleName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
@@ -181,12 +182,20 @@ class VpsHost(Host):
 
 
 class EdgeHost(Host):
-    """A node of the edge fleet."""
+    """A node of the edge fleet: the whole mesh, and by its name which of the nodes it is."""
 
-    index: int = Field(ge=1, le=254)
-    role: Literal["hub", "spoke"]
-    city: str
-    provider: Literal["hostkey", "vultr"]
+    system: Literal["debian", "nixos"] = "nixos"
+    mesh: Mesh
+
+    @property
+    def node(self) -> Node:
+        """Its line in the list of nodes."""
+        return self.mesh.node(self.name)
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether the others connect to it."""
+        return self.node.role == "hub"
 
 
 GROUPS: dict[str, type[Host]] = {

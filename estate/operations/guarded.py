@@ -5,7 +5,9 @@ by the normal path, and only that connection disarms the timer (docs/decisions/0
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass
 
 from pyinfra import host, inventory
 from pyinfra.api.command import StringCommand
@@ -15,8 +17,25 @@ from estate.models.desired import STATE_DIR, Guard, Handler
 from estate.models.faults import EstateFaults, Fault
 from estate.operations.command import controller, script
 from estate.remote import run_as_root
-from estate.render.shell import shell, variables
+from estate.render.shell import PATH, shell, variables
 from estate.run.current import RETURNED
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What besides a new connection a change has to pass before it stands.
+
+    + well: raises EstateFaults with what is not well yet
+    + patience: seconds until it has to be well; then the change is taken back at once
+    + revert_after: seconds after which the host takes it back when nobody can reach it
+    + timeout: seconds that the change itself may take
+    """
+
+    well: Callable[[], None]
+    patience: int
+    revert_after: int
+    timeout: int
+
 
 SPARE = 5
 """Seconds before the timer fires by which the confirmation has to be there; and those that we wait after it."""
@@ -28,7 +47,7 @@ def undo_script(handler: Handler, guard: Guard) -> str:
     kept = f"{STATE_DIR}/revert/{handler.name}"
     return "\n".join(
         [
-            "export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            f"export {PATH}",
             f"kept={kept} saved={kept}/saved",
             f"rm -f {handler.stamp}",
             # The files first, each by a rename, so that a reader never sees half of one
@@ -76,10 +95,18 @@ def is_back_script(handler: Handler) -> str:
     return f'[ "$(cat {STATE_DIR}/revert/{handler.name}.reverted 2>/dev/null)" = 0 ]'
 
 
-def _confirm(name: str, ssh: Ssh, handler: Handler, guard: Guard, after: int, armed: float) -> None:
+def _confirm(
+    name: str, ssh: Ssh, handler: Handler, guard: Guard, after: int, armed: float, gate: Gate | None = None
+) -> None:
     """Connect anew until it works or the time is over. Raises EstateFaults when the change was taken back."""
     last = "no answer"
-    while time.monotonic() < armed + after - SPARE:
+    end = armed + after - SPARE
+    if gate is not None:
+        last = _pass(gate, min(end, time.monotonic() + gate.patience))
+        if last:
+            _take_back(name, ssh, handler)
+            raise EstateFaults(_wait_for_return(name, ssh, handler, after, armed, last, "not well"))
+    while time.monotonic() < end:
         try:
             outcome = run_as_root(name, ssh, confirm_script(handler, guard, after), timeout=_CONNECT * 2, wait=_CONNECT)
         except EstateFaults as error:
@@ -93,10 +120,36 @@ def _confirm(name: str, ssh: Ssh, handler: Handler, guard: Guard, after: int, ar
     raise EstateFaults(_wait_for_return(name, ssh, handler, after, armed, last))
 
 
-def _wait_for_return(name: str, ssh: Ssh, handler: Handler, after: int, armed: float, why: str) -> list[Fault]:
+def _pass(gate: Gate, end: float) -> str:
+    """Ask until all is well; what is not when the time is over, or nothing."""
+    last = "not asked in time"
+    while time.monotonic() < end:
+        try:
+            gate.well()
+        except EstateFaults as error:
+            last = "; ".join(fault.fault for fault in error.faults)
+            time.sleep(1)
+            continue
+        return ""
+    return last
+
+
+def _take_back(name: str, ssh: Ssh, handler: Handler) -> None:
+    """Have the undo run now; if that cannot be asked for, its timer does it."""
+    unit, kept = f"estate-revert-{handler.name}", f"{STATE_DIR}/revert/{handler.name}"
+    # A unit again: what it does may cut off the connection that asked for it
+    now = f"systemd-run --quiet --collect --unit={unit}-now /bin/sh {kept}/undo.sh"
+    with suppress(EstateFaults):
+        text = f"systemctl stop {unit}.timer && ! systemctl --quiet is-active {unit}.service && {now}"
+        run_as_root(name, ssh, text, timeout=_CONNECT * 2, wait=_CONNECT)
+
+
+def _wait_for_return(
+    name: str, ssh: Ssh, handler: Handler, after: int, armed: float, why: str, what: str = "no new connection"
+) -> list[Fault]:
     """The faults to report once the host is back, or is not."""
     path = f"{name}/{handler.name}"
-    cause = Fault(path, f"no new connection after the change ({why})", "correct what was declared for it")
+    cause = Fault(path, f"{what} after the change ({why})", "correct what was declared for it")
     while time.monotonic() < armed + after + 3 * SPARE:
         try:
             outcome = run_as_root(name, ssh, is_back_script(handler), timeout=_CONNECT * 2, wait=_CONNECT)
@@ -110,15 +163,15 @@ def _wait_for_return(name: str, ssh: Ssh, handler: Handler, after: int, armed: f
     return [cause, Fault(path, "the host did not come back", "log in at its console; see /var/lib/estate/revert")]
 
 
-def guarded(handler: Handler) -> Generator[StringCommand, None, None]:
+def guarded(handler: Handler, gate: Gate | None = None) -> Generator[StringCommand, None, None]:
     """The commands that apply a guarded handler to the host of this operation."""
     guard = handler.guard
     assert guard is not None  # noqa: S101 - the caller chose handlers that have one
     estate, name = current(inventory), host.name
-    after = estate.hosts[name].revert_after
-    yield script(change_script(handler, guard, after), timeout=60)
+    after = gate.revert_after if gate else estate.hosts[name].revert_after
+    yield script(change_script(handler, guard, after), timeout=gate.timeout if gate else 60)
     armed = time.monotonic()
     yield controller(
         f"confirm {handler.name} over a new connection",
-        lambda: _confirm(name, estate.ssh[name], handler, guard, after, armed),
+        lambda: _confirm(name, estate.ssh[name], handler, guard, after, armed, gate),
     )

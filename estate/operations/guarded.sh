@@ -1,7 +1,7 @@
 # A change that could lock the operator out: the host takes it back by itself unless a new connection confirms it.
 # Reads NAME (handler), STAMP, DIGEST, AFTER (seconds); defines save, change and undo.
 set -u
-export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin
 kept=/var/lib/estate/revert/$NAME
 unit=estate-revert-$NAME
 saved=$kept/saved

@@ -15,8 +15,9 @@ from estate.operations.command import script
 from estate.operations.guarded import guarded
 from estate.plan import system as plan
 from estate.plan.change import Change
+from estate.render.shell import PATH
 
-_PATH = "export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PATH = f"export {PATH}"
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,33 @@
 
 from collections.abc import Mapping
 
+from estate.edge.keys import Keys
 from estate.models.desired import Desired
-from estate.models.host import Host, MainframeHost
+from estate.models.host import EdgeHost, Host, MainframeHost
 from estate.models.stack import Stack
 from estate.render.base import base
 from estate.render.docker_engine import docker_engine, docker_repository
 from estate.render.docs_site import docs_site
+from estate.render.edge import TASK, edge
 from estate.render.firewall import firewall
 from estate.render.infisical import HostAccess, infisical
 from estate.render.stack import stack_tree
 
 
 def tasks_of(
-    host: Host, stack: Stack | None, secrets: Mapping[str, str], access: HostAccess | None = None
+    host: Host,
+    stack: Stack | None,
+    secrets: Mapping[str, str],
+    access: HostAccess | None = None,
+    keys: Keys = Keys(),  # noqa: B008 - frozen
 ) -> dict[str, Desired]:
     """The host's tasks by name, in the order of the deploy.
 
     + access: what the host reads Infisical with; None while there is none
+    + keys: the public keys of the edge fleet's mesh
     """
-    if host.system == "nixos":
-        return {}
+    if isinstance(host, EdgeHost):
+        return {TASK: edge(host, keys, secrets)}
     tasks = [base(host), *([firewall(host, stack)] if host.firewall else [])]
     if isinstance(host, MainframeHost) and stack is not None:
         repository = docker_repository(host)

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+PATH = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
+"""For the head of a script: where commands are on Debian, and on NixOS."""
+
 
 @cache
 def shell(path: str) -> str:

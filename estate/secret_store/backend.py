@@ -6,6 +6,7 @@ from pathlib import Path
 
 from estate.clients.http import Endpoint, Policy
 from estate.clients.infisical import Infisical, Scope
+from estate.edge import secrets as edge
 from estate.inventory import Estate
 from estate.models.host import Host, MainframeHost
 from estate.models.secret import SecretSpec
@@ -73,6 +74,9 @@ def backend_of(estate: Estate) -> Backend:
     stacks = estate.stacks
     specs = {name: spec for stack in stacks.values() for name, spec in stack.secrets().items()}
     users = {name: tuple(user for stack in stacks.values() for user in stack.consumers(name)) for name in specs}
+    if estate.mesh is not None:
+        specs |= edge.specs(estate.mesh)
+        users |= edge.CONSUMERS
     for name, stack in stacks.items():
         host = estate.hosts[name]
         if "infisical" in stack and isinstance(host, MainframeHost):

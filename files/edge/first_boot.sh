@@ -14,7 +14,7 @@
 set -eu
 
 : "${root=}" "${work=/var/lib/estate-first-boot}" "${commit:?}" "${digest:?}" "${nix_url:?}" "${nix_digest:?}"
-: "${channel:?}" "${memory_mb:?}" "${disk_mb:?}" "${swap_mb:?}" "${root_label:?}" "${boot_device=}"
+: "${channel:?}" "${memory_mb:?}" "${disk_mb:?}" "${swap_mb:?}" "${root_label=}" "${boot_device=}" "${firmware=bios}"
 PATH=$PATH:/usr/sbin:/sbin
 unit=estate-first-boot
 lustrate=$root/etc/NIXOS_LUSTRATE
@@ -46,7 +46,8 @@ check_machine() {
     *) refuse "this is $(of_release PRETTY_NAME), only Debian 12 and 13 are known to work" ;;
     esac
     [ "$(uname -m)" = x86_64 ] || refuse "the machine is $(uname -m), the fleet is x86_64"
-    [ ! -d "$root/sys/firmware/efi" ] || refuse 'it started by UEFI, the configuration installs GRUB for a BIOS'
+    [ "$firmware" = any ] || [ ! -d "$root/sys/firmware/efi" ] ||
+        refuse 'it started by UEFI, the configuration installs GRUB for a BIOS'
     memory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' "$root/proc/meminfo")
     [ "$memory" -ge "$memory_mb" ] ||
         refuse "$memory MB of memory are too little to evaluate NixOS ($memory_mb MB): make it from an image (estate edge image)"
@@ -71,6 +72,7 @@ check_configuration() {
         refuse 'the configuration leaves boot.initrd.systemd.enable on: the machine would not start'
     grep -rqE '(sk-)?ssh-ed25519' "$root/etc/nixos" || refuse 'the configuration holds no SSH key: nobody could log in'
     [ -z "$boot_device" ] || [ -e "$root$boot_device" ] || refuse "there is no $boot_device to install GRUB on"
+    [ -n "$root_label" ] || return 0
     type=$(findmnt -no FSTYPE /)
     [ "$type" = ext4 ] || refuse "/ is $type, the configuration says ext4: the machine would not start"
 }
@@ -109,6 +111,7 @@ fetch() { # URL, digest, file
 }
 
 swap() {
+    [ "$swap_mb" != 0 ] || return 0
     file=$dir/swap
     swapon --show=NAME --noheadings --raw | grep -qxF "$file" && return 0
     say "$swap_mb MB of swap in $file"
@@ -120,6 +123,7 @@ swap() {
 
 # The configuration finds / by its label, as a device's name and UUID differ from node to node
 label() {
+    [ -n "$root_label" ] || return 0
     source=$(findmnt -no SOURCE /)
     [ "$(e2label "$source")" = "$root_label" ] || e2label "$source" "$root_label"
     [ "$(e2label "$source")" = "$root_label" ] || fail "$source could not be given the label $root_label"
@@ -141,10 +145,10 @@ convert() {
 }
 
 check_converted() {
-    init=$root/nix/var/nix/profiles/system/init
-    [ -e "$init" ] || fail "there is no system in Nix's store; not restarted; the log is $dir/log"
+    system=$root/nix/var/nix/profiles/system
+    [ -e "$system" ] || [ -L "$system" ] || fail "there is no system in Nix's store; not restarted; the log is $dir/log"
     # A script with the one initrd, systemd itself with the other (nixpkgs, nixos/modules/system/activation/top-level.nix)
-    [ "$(head -c 2 "$init")" = '#!' ] ||
+    [ ! -e "$system/init" ] || [ "$(head -c 2 "$system/init")" = '#!' ] ||
         fail 'the system that was built has the initrd that would not start; does configuration.nix import first-boot.nix?'
     grep -qx 'etc/nixos' "$lustrate" || fail "nixos-infect did not get to its end; not restarted; the log is $dir/log"
     grep -q 'NixOS' "$root/boot/grub/grub.cfg" || fail "GRUB's menu has no NixOS; not restarted; the log is $dir/log"
@@ -179,7 +183,7 @@ main() {
     convert
     check_converted
     # Otherwise it would lie in /old-root; a machine that cannot spare it keeps it until then
-    swapoff "$dir/swap" && rm -f "$dir/swap"
+    [ ! -e "$dir/swap" ] || { swapoff "$dir/swap" && rm -f "$dir/swap"; }
     : > "$dir/done"
     restart
 }

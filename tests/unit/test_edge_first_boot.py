@@ -10,10 +10,11 @@ import shutil
 import subprocess
 
 import pytest
-from edge_fleet import KEY, mesh
+from cloud_fleet import KEY, mesh
 
-from estate.edge import first_boot
 from estate.edge.provision import SMALLEST_FOR_INFECT
+from estate.models.edge import FirstBoot
+from estate.render import first_boot
 
 DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
 CONFIGURATION = f'{{ boot.initrd.systemd.enable = false; users.users.root.keys = [ "{KEY}" ]; }}\n'
@@ -62,7 +63,7 @@ bootFs=/boot
 class Machine:
     """A fresh Debian below `root`; every command notes its words."""
 
-    def __init__(self, base, monkeypatch):
+    def __init__(self, base):
         self.base, self.root = base, base / "root"
         self.work = self.root / "var/lib/estate-first-boot"
         for name, text in {
@@ -74,8 +75,8 @@ class Machine:
             "label": "",
         }.items():
             (base / name).write_text(text)
-        monkeypatch.setattr(first_boot, "INFECT_SHA256", hashlib.sha256(INFECT.encode()).hexdigest())
-        monkeypatch.setattr(first_boot, "NIX_SHA256", hashlib.sha256(b"echo nix\n").hexdigest())
+        digests = (hashlib.sha256(text.encode()).hexdigest() for text in (INFECT, "echo nix\n"))
+        self.pins = dict(zip(("infect_sha256", "nix_sha256"), digests, strict=True))
         (base / "bin").mkdir()
         for name, text in FAKES.items():
             self.fake(name, text)
@@ -95,8 +96,9 @@ class Machine:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text)
 
-    def run(self, **over):
-        script = first_boot.first_boot_script(mesh(), **over).replace("root=''", f"root='{self.root}'")
+    def run(self, boot_device="", **pins):
+        fleet = mesh(first_boot=FirstBoot(**self.pins | pins))
+        script = first_boot.first_boot_script(fleet, boot_device=boot_device).replace("root=''", f"root='{self.root}'")
         environment = {"PATH": f"{self.base}/bin:{os.environ['PATH']}", "FAKE": str(self.base)}
         result = subprocess.run(
             ["sh", "-s"], input=script, env=environment, capture_output=True, text=True, check=False, timeout=60
@@ -108,8 +110,8 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path, monkeypatch):
-    return Machine(tmp_path, monkeypatch)
+def machine(tmp_path):
+    return Machine(tmp_path)
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
@@ -138,7 +140,7 @@ def test_a_fresh_debian_is_converted_and_restarted(machine):
     assert (machine.base / "label").read_text() == "nixos\n"
     assert (machine.base / "environment").read_text() == ENVIRONMENT.format(work=machine.work)
     assert machine.called("systemd-run")[-1].endswith("--on-active=3 systemctl reboot")
-    assert f"raw.githubusercontent.com/elitak/nixos-infect/{first_boot.INFECT_COMMIT}/nixos-infect" in "".join(
+    assert f"raw.githubusercontent.com/elitak/nixos-infect/{FirstBoot().infect_commit}/nixos-infect" in "".join(
         machine.called("curl")
     )
     assert machine.called("dd")[0].endswith("count=2048 status=none")
@@ -195,6 +197,14 @@ def test_a_disk_that_the_configuration_does_not_mean_is_refused(machine):
     (machine.base / "type").write_text("xfs")
     code, text = machine.run()
     assert (code, "/ is xfs, the configuration says ext4" in text, machine.called("e2label")) == (3, True, [])
+
+
+def test_a_container_has_no_swap_no_label_and_any_firmware(machine):
+    machine.write("sys/firmware/efi/x", "")
+    (machine.base / "type").write_text("overlay")
+    code, text = machine.run(swap_mb=0, root_label="", firmware="any")
+    assert code == 0, text
+    assert [machine.called(name) for name in ("dd", "swapon", "swapoff", "e2label")] == [[], [], [], []]
 
 
 def test_a_root_that_will_not_take_its_label_is_not_converted(machine):

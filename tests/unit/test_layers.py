@@ -9,12 +9,13 @@ PACKAGE = Path(__file__).resolve().parents[2] / "estate"
 ALLOWED = {
     "models": {"models"},
     "services": {"models", "services"},
-    "render": {"models", "services", "render"},
+    "edge": {"models", "edge"},
+    "render": {"models", "services", "edge", "render"},
     "plan": {"models", "render", "plan"},
     "secrets": {"models", "render", "secrets"},
     "clients": {"clients", "models", "secrets"},
 }
-PURE = ("models", "services", "render", "plan")
+PURE = ("models", "services", "edge", "render", "plan")
 
 
 def imports(file: Path) -> set[str]:

@@ -1,1 +1,5 @@
-"""`estate edge`: the fleet's machines, keys, rollouts and state."""
+"""`estate edge`: the fleet of nodes at the edge."""
+
+from estate.cli.edge.app import app
+
+__all__ = ["app"]

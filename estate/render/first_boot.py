@@ -5,17 +5,6 @@ from estate.models.edge import Mesh
 from estate.render.shell import variables
 from estate.render.templates import verbatim
 
-INFECT_COMMIT = "7563801d3ae68c975e4027f4e31a3906dca95f30"
-INFECT_SHA256 = "4cc3b5f8e4333ab4f02906d80a836c1b36e2887a51abf4eba4d9113b33934393"
-"""Of elitak/nixos-infect's file `nixos-infect` at that commit (2026-01-21), taken from its repository."""
-NIX_URL = "https://releases.nixos.org/nix/nix-2.35.2/install"
-NIX_SHA256 = "9adda97297d9e8ab360df95c729eabff4f4f93d6db091953c3a68f29e3fb130c"
-"""As ten public repositories pin it; the installer checks the digest of what it fetches itself."""
-DISK_MB = 7000
-"""Free on /: a closure, the channel that it is evaluated from, swap."""
-SWAP_MB = 2048
-ROOT_LABEL = "nixos"
-"""As files/nixos/hardware.nix has it, and as NixOS's own images are labelled."""
 WORK = "/var/lib/estate-first-boot"
 """On the disk, whatever /tmp is; its log is here. It goes with /old-root."""
 
@@ -30,23 +19,24 @@ rm -rf --one-file-system /old-root
 """Run as root once the node is NixOS and answers through WireGuard."""
 
 
-def first_boot_script(mesh: Mesh, *, root_label: str = ROOT_LABEL, boot_device: str = "") -> str:
+def first_boot_script(mesh: Mesh, *, boot_device: str = "") -> str:
     """The script that converts a fresh Debian whose /etc/nixos has been filled; run it as root by `sh -s`.
 
-    + root_label: by which the configuration finds /; Debian's gets it
     + boot_device: what the configuration installs GRUB on; compared with the machine when given
     Exit codes: 0 done, the machine restarts in 3 s or was NixOS already; 1 failed; 3 refused, nothing was changed.
     """
+    pins = mesh.first_boot
     head = {
-        "commit": INFECT_COMMIT,
-        "digest": INFECT_SHA256,
-        "nix_url": NIX_URL,
-        "nix_digest": NIX_SHA256,
+        "commit": pins.infect_commit,
+        "digest": pins.infect_sha256,
+        "nix_url": pins.nix_url,
+        "nix_digest": pins.nix_sha256,
         "channel": f"nixos-{mesh.nixos}",
         "memory_mb": str(SMALLEST_FOR_INFECT),
-        "disk_mb": str(DISK_MB),
-        "swap_mb": str(SWAP_MB),
-        "root_label": root_label,
+        "disk_mb": str(pins.disk_mb),
+        "swap_mb": str(pins.swap_mb),
+        "firmware": pins.firmware,
+        "root_label": pins.root_label,
         "boot_device": boot_device,
         "work": WORK,
         "root": "",
@@ -76,8 +66,8 @@ An image of NixOS {mesh.nixos} for machines that are too small to convert themse
 3. As a snapshot (VULTR_API_KEY is read from the environment, it is on no command line):
      vultr-cli snapshot create-url --description {name} --url 'THE LINK'
      vultr-cli snapshot list      # until it is complete
-4. Its id into group_data/edge.py, as `snapshot` of the provisioning, then:
-     estate edge create NODE
+4. Its id into group_data/edge.py, as the mesh's provisioning.snapshot, then:
+     estate edge create INVENTORY NODE
    The machine starts as NixOS at once: host keys are made at its first start, and so is WireGuard's.
 5. Remove the object: rclone deletefile {bucket}/{name}
 """

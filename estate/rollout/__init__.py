@@ -1,0 +1,1 @@
+"""What the controller does with edge nodes outside of a deploy: first boot, keys, status, rollback."""
