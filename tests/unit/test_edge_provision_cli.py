@@ -20,7 +20,7 @@ from estate.models.faults import EstateFaults
 from estate.render.templates import ROOT
 from estate.rollout.provider import Clock
 
-TOKENS = {"VULTR_API_KEY": "VULTR0KEY0123456789ABCDEF", "CLOUDFLARE_API_TOKEN": "cf-dns-bearer-0123456789"}
+TOKENS = {name: "-".join((name.lower(), "0123456789")) for name in ("VULTR_API_KEY", "CLOUDFLARE_API_TOKEN")}
 ORDER = ("POST", "instances")
 PROD = "inventories/prod.py"
 
