@@ -48,6 +48,4 @@ def edge_nodes(target: Host, active: Iterable[Host], desired: Desired, mine: Edg
 @deploy("Edge monitors")
 def edge_monitors(desired: Desired, mine: EdgeHost, values: Mapping[str, str]) -> None:
     """Tell the hub's Uptime Kuma what to watch, once every node is what it should be."""
-    operations.monitors(
-        name="Provision monitors", desired=desired, query=StateQuery(desired), mine=mine, values=values
-    )
+    operations.monitors(name="Provision monitors", desired=desired, query=StateQuery(desired), mine=mine, values=values)

@@ -13,7 +13,6 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 
 from estate.clients.push_bridge import status
-from estate.rollout.monitors import provision
 from estate.edge.health import Sample, error_fault, sample, telemetry_faults
 from estate.edge.keys import Keys
 from estate.facts.host_state import StateQuery, recall
@@ -40,6 +39,7 @@ from estate.render.edge import (
 )
 from estate.render.shell import shell, variables
 from estate.render.templates import ROOT
+from estate.rollout.monitors import provision
 from estate.run.current import RETURNED
 
 BUILD_TIMEOUT = 1800
@@ -227,6 +227,10 @@ def monitors(
         return
     announce(host, desired.task, [Change("handler", MONITORS, "apply", (reasons[MONITORS],))])
     handler = next(handler for handler in desired.handlers if handler.name == MONITORS)
-    yield controller("tell Uptime Kuma", lambda: provision(mine.mesh, values))
+
+    def tell() -> None:
+        provision(mine.mesh, values)
+
+    yield controller("tell Uptime Kuma", tell)
     stamp = f"mkdir -p {STATE_DIR}/applied && printf '%s\\n' {handler.digest} >{handler.stamp}"
     yield script(stamp, timeout=30)

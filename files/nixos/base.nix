@@ -54,9 +54,12 @@ in
     keep-outputs = false;
     max-free = 1024 * 1024 * 1024;
     min-free = 512 * 1024 * 1024;
+    # Beside cache.nixos.org's, which NixOS adds itself.
     trusted-public-keys = estate.cacheKeys;
-    trusted-users = [ "root" ];
   };
   # The release that a generation is built from; `channel:` follows its security updates.
-  nix.nixPath = [ "nixpkgs=channel:nixos-${estate.release}" ];
+  nix.nixPath = [
+    "nixpkgs=channel:nixos-${estate.release}"
+    "nixos-config=/etc/nixos/configuration.nix"
+  ];
 }

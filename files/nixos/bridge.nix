@@ -3,8 +3,15 @@
 let
   estate = import ../estate.nix;
   hardening = import ./hardening.nix;
-  config = builtins.toJSON estate.bridge.config + "\n";
-  program = name: builtins.readFile (./push_bridge + "/${name}");
+  # In /etc, below push-bridge.
+  files = {
+    "config.json" = builtins.toJSON estate.bridge.config + "\n";
+  }
+  // lib.listToAttrs (map program estate.bridge.files);
+  program = name: {
+    name = "push_bridge/${name}";
+    value = builtins.readFile (./push_bridge + "/${name}");
+  };
 in
 {
   users.groups.push-bridge = { };
@@ -13,12 +20,10 @@ in
     isSystemUser = true;
   };
 
-  environment.etc = {
-    "push-bridge/config.json".text = config;
-  }
-  // lib.listToAttrs (
-    map (name: lib.nameValuePair "push-bridge/push_bridge/${name}" { text = program name; }) estate.bridge.files
-  );
+  environment.etc = lib.mapAttrs' (name: text: {
+    name = "push-bridge/${name}";
+    value = { inherit text; };
+  }) files;
 
   systemd.services.push-bridge = {
     description = "Push bridge";
@@ -28,7 +33,7 @@ in
       "wireguard-${estate.interface}.service"
     ];
     # Its files are in /etc under names that do not change.
-    restartTriggers = [ (builtins.hashString "sha256" (config + lib.concatStrings (map program estate.bridge.files))) ];
+    restartTriggers = [ (builtins.hashString "sha256" (builtins.toJSON files)) ];
     unitConfig = {
       ConditionPathExists = [
         "/etc/push-bridge/push_bridge/__main__.py"

@@ -5,6 +5,7 @@ let
   estate = import ../estate.nix;
   hardening = import ./hardening.nix;
   listen = "${estate.address}:${toString estate.ports.depot}";
+  caddy = "${pkgs.caddy}/bin/caddy";
 in
 {
   users.groups.depot = { };
@@ -54,7 +55,7 @@ in
     # The mesh's address may come late.
     unitConfig.StartLimitIntervalSec = 0;
     serviceConfig = hardening // {
-      ExecStart = "${pkgs.caddy}/bin/caddy file-server --root /var/lib/estate/depot --listen ${listen}";
+      ExecStart = "${caddy} file-server --root /var/lib/estate/depot --listen ${listen}";
       Restart = "always";
       RestartSec = 5;
       User = "depot";

@@ -7,7 +7,7 @@ in
   assertions = [
     {
       assertion = builtins.compareVersions estate.release "26.11" < 0;
-      message = "NixOS ${estate.release} has no scripted initrd: build an image instead of infecting a Debian";
+      message = "NixOS ${estate.release} cannot take over a Debian: build an image";
     }
   ];
 

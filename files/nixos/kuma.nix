@@ -9,6 +9,8 @@ in
     settings = {
       HOST = estate.address;
       PORT = toString estate.ports.kuma;
+      # Version 2 asks for its database in the browser otherwise, and answers nothing else until then.
+      UPTIME_KUMA_DB_TYPE = "sqlite";
     };
   };
   systemd.services.uptime-kuma = {

@@ -1,6 +1,6 @@
 # The vault's database: looked through every week, and sent away encrypted every night. Both work on a copy that SQLite
 # makes of the running database: a copy of the file alone would lose what is in its write-ahead log.
-{ pkgs, ... }:
+{ lib, pkgs, ... }:
 let
   estate = import ../estate.nix;
   hardening = import ./hardening.nix;
@@ -51,7 +51,7 @@ in
   ];
 
   # Public keys of those who may open a backup.
-  environment.etc."clavitor/recipients".text = builtins.concatStringsSep "\n" estate.recipients + "\n";
+  environment.etc."clavitor/recipients".text = lib.concatLines estate.recipients;
 
   systemd.services.vault-check = job {
     description = "Look through the vault's database";

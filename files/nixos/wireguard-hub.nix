@@ -12,7 +12,9 @@ let
       inherit (peer) name publicKey;
       allowedIPs = [ "${peer.address}/32" ];
     }
-    // lib.optionalAttrs estate.presharedKeys { presharedKeyFile = "/etc/wireguard/psk/${peer.name}"; };
+    // lib.optionalAttrs estate.presharedKeys {
+      presharedKeyFile = "/etc/wireguard/psk/${peer.name}";
+    };
   # The key that a spoke is moving to. Without addresses it can shake hands, which shows that the spoke has it, and
   # takes nothing from the old one: of two peers with one address only the last would have it.
   following = peer: {

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from cloud_fleet import mesh
+from small_fleet import mesh
 
 from estate.edge.dns import Conflict, diff, owner, removal, wanted
 from estate.models.cloud import Record

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 import pytest
-from cloud_fleet import KEY, mesh
+from small_fleet import KEY, mesh
 
 from estate.edge.provision import SMALLEST_FOR_INFECT
 from estate.models.edge import FirstBoot

@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from cloud_fleet import KEY, fleet, mesh, node
+from small_fleet import KEY, fleet, mesh, node
 
 from estate.edge.provision import Fleet, Seen, order, outline, route_of, tag, user_data
 from estate.models.cloud import Machine, Plan

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 import typer
-from cloud_fleet import fleet, node
 from fake_cloud import NOWHERE, PASSWORD, Cloud, instance, record
+from small_fleet import fleet, node
 from typer.testing import CliRunner
 
 from estate.cli.edge import provision

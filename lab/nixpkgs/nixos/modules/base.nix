@@ -33,6 +33,7 @@ in
       loader.grub.configurationLimit = option types.int 100;
       tmp.cleanOnBoot = option types.bool false;
       kernel.sysctl = option (types.attrsOf (types.nullOr (types.oneOf [ types.bool types.int types.str ]))) { };
+      initrd.availableKernelModules = option (types.listOf types.str) [ ];
       initrd.systemd.enable = option types.bool true;
     };
     fileSystems = option (types.attrsOf mount) { };

@@ -44,19 +44,19 @@ let
     else toString v;
   set = lib.filterAttrs (_: v: v != null) cfg.settings;
   keyFiles = lib.optional cfg.authorizedKeysInHomedir "%h/.ssh/authorized_keys" ++ [ "/etc/ssh/authorized_keys.d/%u" ];
-  sbin = "/run/wrappers/bin:/nix/var/nix/profiles/default/bin:/run/current-system/sw/bin";
+  path = "/run/wrappers/bin:/nix/var/nix/profiles/default/bin:/run/current-system/sw/bin";
 
   text = lib.concatMapStrings (port: "Port ${toString port}\n") cfg.ports
     + lib.concatStrings (lib.mapAttrsToList (name: v: "${name} ${value name v}\n") set)
     + ''
       AuthorizedKeysFile ${toString keyFiles}
       Subsystem sftp /usr/lib/openssh/sftp-server
-      SetEnv PATH=${sbin}
+      SetEnv PATH=${path}
     ''
     + lib.concatMapStrings (key: "HostKey ${key.path}\n") cfg.hostKeys
-    + cfg.extraConfig
-    # What the lab says of its own controller comes last: in sshd_config the first value stands.
-    + "\nMatch all\nInclude /etc/ssh/sshd_config.d/00-lab.conf\n";
+    # What the lab says of its own controller: after the settings, for the first value of a keyword stands.
+    + "Include /etc/ssh/sshd_config.d/00-lab.conf\n"
+    + cfg.extraConfig;
   generate = key: ''
     if ! [ -s ${key.path} ]; then
       mkdir -p "$(dirname ${key.path})"

@@ -25,7 +25,8 @@ let
   # As in NixOS, a service finds the commands of these packages and of its own `path`; of no others.
   base = with pkgs; [ coreutils findutils gnugrep gnused systemd ];
   unitPath = path: "${pkgs.commandPath "unit-path" (path ++ base)}";
-  script = name: text: "${pkgs.writeShellScript "unit-script-${name}" "set -e\n${text}"}";
+  safe = builtins.replaceStrings [ "@" ":" "\\" "[" "]" ] [ "-" "-" "-" "" "" ];
+  script = name: text: "${pkgs.writeShellScript (safe "unit-script-${name}") "set -e\n${text}"}";
   scripts = name: s: lib.concatStrings (lib.mapAttrsToList
     (key: text: lib.optionalString (text != "") "${key}=${script "${name}-${lib.toLower (lib.removePrefix "Exec" key)}" text}\n")
     { ExecStartPre = s.preStart; ExecStart = s.script; ExecReload = s.reload; ExecStopPost = s.postStop; });

@@ -3,12 +3,12 @@
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from . import etc, users
-from .shell import CURRENT, link, read_json, say
+from .shell import CURRENT, StandInError, link, read_json, say
 
 ROOTS = Path("/nix/var/nix/gcroots")
 WRAPPERS = Path("/run/wrappers/bin")
@@ -16,18 +16,34 @@ _WRAPPED = ("sudo", "sudoedit", "su", "newgrp", "passwd", "mount", "umount")
 _MARKS = ("# declared: networking.extraHosts", "# end of networking.extraHosts")
 
 
-def activate(out: Path) -> None:
-    """Make users, /etc, names and sysctls what this generation says, and it the current one."""
+def activate(out: Path) -> bool:
+    """Make users, /etc, names and sysctls what this generation says, and it the current one.
+
+    A part that fails is told and does not keep the others from being done; the result is whether all were.
+    """
     generation = read_json(out / "generation.json", {})
     say("setting up /etc...")
     for command in _WRAPPED:
         link(WRAPPERS / command, f"/usr/bin/{command}")
     Path("/var/empty").mkdir(mode=0o555, exist_ok=True)
-    users.apply(generation)
-    etc.apply(read_json(out / "etc-manifest.json", []))
-    names(generation)
-    sysctls(generation["sysctl"])
-    current(out)
+    parts: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("users", lambda: users.apply(generation)),
+        ("etc", lambda: etc.apply(read_json(out / "etc-manifest.json", []))),
+        ("names", lambda: names(generation)),
+        ("sysctls", lambda: sysctls(generation["sysctl"])),
+        ("current system", lambda: current(out)),
+    )
+    done = [_part(name, do) for name, do in parts]
+    return all(done)
+
+
+def _part(name: str, do: Callable[[], None]) -> bool:
+    try:
+        do()
+    except (StandInError, OSError, KeyError, ValueError) as error:
+        say(f"Activation script snippet '{name}' failed: {error}")
+        return False
+    return True
 
 
 def current(out: Path) -> None:

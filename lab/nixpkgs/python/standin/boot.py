@@ -13,6 +13,8 @@ from .shell import CURRENT, PROFILE, StandInError, banner, link, read_json, say,
 from .units import Applied
 
 MENU = Path("/boot/estate-lab/menu.json")
+GRUB = Path("/boot/grub/grub.cfg")
+"""Named as the real one, for whoever looks whether there is a NixOS to boot; nothing reads it."""
 INIT = Path("/usr/sbin/init")
 SYSTEMD = "/usr/lib/systemd/systemd"
 _INIT = f"""#!/bin/sh
@@ -31,6 +33,7 @@ def install(out: Path) -> None:
     say("updating the boot menu (stand-in of GRUB)...")
     limit = read_json(out / "generation.json", {}).get("configurationLimit", 100)
     write_json(MENU, {"default": str(out), "entries": entries()[:limit]})
+    write(GRUB, "".join(f'menuentry "NixOS - stand-in, generation {e["generation"]}" {{}}\n' for e in entries()))
     if Path("/etc/NIXOS").exists():
         install_init()
 

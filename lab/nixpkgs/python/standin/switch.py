@@ -1,6 +1,6 @@
 """switch-to-configuration: makes a generation the running one, the next boot's, or both.
 
-Status: 0 done; 1 refused; 4 activated, but units failed.
+Status: 0 done; 1 refused; 2 a part of the activation failed; 4 activated, but units failed.
 """
 
 import signal
@@ -38,8 +38,7 @@ def activate_only(argv: Sequence[str]) -> int:
     """`OUT`: everything but units and boot default, as <system>/activate does in NixOS."""
     banner("activate")
     need_root()
-    activate.activate(Path(argv[0]))
-    return 0
+    return 0 if activate.activate(Path(argv[0])) else 2
 
 
 def _planned(out: Path, applied: Applied) -> Plan:
@@ -69,15 +68,15 @@ def switch(out: Path) -> int:
     if todo.skip:
         say(f"NOT restarting the following changed units: {', '.join(todo.skip)}")
     say("activating the configuration...")
-    activate.activate(out)
+    whole = activate.activate(out)
     run("systemctl", "daemon-reload")
     run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/00-nixos.conf", check=False)
     applied.forget(name for name in list(applied.digests) if name not in new)
-    applied.done(todo.skip, new)
+    applied.done([*todo.skip, *todo.idle], new)
     failed = _each(todo, applied, lambda names: applied.done(names, new))
     targets = sorted({target for unit in new.values() for target in unit["wanted"] if target.endswith(".target")})
     run("systemctl", "start", "--", *targets, check=False)
-    return _verdict(failed, new)
+    return _verdict(failed, new) or (0 if whole else 2)
 
 
 def _each(todo: Plan, applied: Applied, done: Callable[[list[str]], None]) -> set[str]:

@@ -17,13 +17,17 @@ _RUNNING = frozenset({"active", "activating", "reloading"})
 
 @dataclass
 class Plan:
-    """What is to be done to which units; `skip` are changed and stay as they are (restartIfChanged = false)."""
+    """What is to be done to which units.
+
+    `skip`: changed, and left as they are (restartIfChanged = false); `idle`: changed, and neither run nor are wanted.
+    """
 
     stop: list[str] = field(default_factory=list)
     reload: list[str] = field(default_factory=list)
     restart: list[str] = field(default_factory=list)
     start: list[str] = field(default_factory=list)
     skip: list[str] = field(default_factory=list)
+    idle: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def plan(applied: Mapping[str, str], new: Mapping[str, Mapping[str, Any]], now: 
             if unit["wanted"] and now.get(name, State()).failed:
                 todo.start.append(name)
         elif not running:
-            (todo.start if unit["wanted"] else todo.skip).append(name)
+            (todo.start if unit["wanted"] else todo.idle).append(name)
         elif not unit["restart"]:
             todo.skip.append(name)
         elif unit["reload"]:
