@@ -53,6 +53,7 @@ def lab_mesh() -> dict[str, Any]:
             "disk_mb": 500,
             "swap_mb": 0,
             "firmware": "any",
+            "root_label": "",
         },
         "acme_directory": f"https://{ACME_NAME}/acme/local/directory",
     }

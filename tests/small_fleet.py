@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from estate.edge.provision import Fleet, Provisioning
+from estate.edge.provision import Fleet
 from estate.models.edge import Mesh, Node, Release
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFake0000000000000000000000000000000000000000 ops"
@@ -24,5 +24,6 @@ def mesh(*nodes: Node, **over: Any) -> Mesh:
     return Mesh(nodes=(node("zurich", 1, **HUB), *spokes), **values | over)
 
 
-def fleet(*nodes: Node, settings: Provisioning | None = None, **over: Any) -> Fleet:
-    return Fleet(mesh(*nodes, **over), (KEY,), settings or Provisioning())
+def fleet(*nodes: Node, **over: Any) -> Fleet:
+    """What an inventory declares of it."""
+    return Fleet(mesh(*nodes, **over), (KEY,))

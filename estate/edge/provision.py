@@ -1,6 +1,6 @@
 """What it takes to have every declared node: what is there, what `create` would do, what is against it, what it costs.
 
-Pure: estate/edge/provider.py asks the providers and does it.
+Pure: estate/rollout/provider.py asks the providers and does it.
 """
 
 import base64
@@ -9,12 +9,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pydantic import Field
-
 from estate.edge import dns
-from estate.models.base import Frozen
 from estate.models.cloud import Machine, Plan, Record
-from estate.models.edge import Mesh, Node
+from estate.models.edge import Mesh, Node, Provisioning
 from estate.models.faults import Fault, did_you_mean
 
 SMALLEST_FOR_INFECT = 900
@@ -24,21 +21,6 @@ OS_IDS = {12: 2136, 13: 2625}
 
 Route = Literal["infect", "image"]
 Action = Literal["create", "wait", "nothing", "adopt", "refused", "unknown"]
-
-
-class Provisioning(Frozen):
-    """How machines are ordered, and how they become NixOS.
-
-    + first_boot: a fresh Debian is converted on the node, or an image is built centrally, which small machines need
-    + debian: the release that is converted; 12, as 13 keeps /tmp in memory
-    + snapshot: Vultr's id of the image's snapshot (`estate edge image` prints how to make one)
-    + patience: seconds for an ordered machine to run
-    """
-
-    first_boot: Route = "infect"
-    debian: Literal[12, 13] = 12
-    snapshot: str = ""
-    patience: int = Field(default=600, ge=10)
 
 
 @dataclass(frozen=True)
@@ -51,7 +33,6 @@ class Fleet:
 
     mesh: Mesh
     keys: tuple[str, ...]
-    settings: Provisioning = field(default_factory=Provisioning)
     prices: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -93,6 +74,7 @@ class Outline:
 
     + fleet_total: USD a month for all nodes whose price is known; `unpriced` are the others
     + undeclared: machines of this fleet that no node is declared for
+    + unseen: which machines there are is not known
     """
 
     rows: tuple[Row, ...]
@@ -102,6 +84,7 @@ class Outline:
     unpriced: tuple[str, ...] = ()
     undeclared: tuple[Machine, ...] = ()
     silent: tuple[str, ...] = ()
+    unseen: bool = False
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -131,12 +114,6 @@ def tag(mesh: Mesh) -> str:
     return f"estate-{mesh.domain}"
 
 
-def unknown_nodes(mesh: Mesh, names: Collection[str]) -> list[Fault]:
-    """Faults for names of no node."""
-    known = [node.name for node in mesh.nodes]
-    return [Fault(name, "no such node", did_you_mean(name, known)) for name in names if name not in known]
-
-
 def outline(fleet: Fleet, seen: Seen) -> Outline:
     """What is there, and what it takes."""
     mesh = fleet.mesh
@@ -148,16 +125,16 @@ def outline(fleet: Fleet, seen: Seen) -> Outline:
     stray = tuple(machine for machine in mine if machine.label not in declared)
     total = sum(row.price or 0.0 for row in rows)
     unpriced = tuple(row.node.name for row in rows if row.price is None)
-    return Outline(rows, records, mesh.budget, total, unpriced, stray, seen.silent)
+    return Outline(rows, records, mesh.budget, total, unpriced, stray, seen.silent, seen.machines is None)
 
 
 def _row(fleet: Fleet, node: Node, seen: Seen) -> Row:
     price = _price(fleet, node, seen)
     if node.provider != "vultr":
-        note = "adopted by its address: nothing is ordered"
+        note = "adopted by its address"
         missing = () if node.address else ("no address is declared: its DNS record is left alone",)
         return Row(node, "adopt", price, address=node.address, notes=(note, *missing))
-    route = route_of(fleet.settings, node, seen.plans)
+    route = route_of(fleet.mesh.provisioning, node, seen.plans)
     if seen.machines is None:
         faults = tuple(_order_faults(fleet, node, route, seen))
         return Row(node, "refused" if faults else "unknown", price, route, address=node.address, faults=faults)
@@ -199,11 +176,11 @@ def _order_faults(fleet: Fleet, node: Node, route: Route | None, seen: Seen) -> 
         fault = f"{node.plan} has no IPv4 address: most customers, and the hub, would be out of its reach"
         yield Fault(_where(node, "plan"), fault, f"choose {node.plan.removesuffix('-v6')} or vc2-1c-1gb")
         return
-    if route == "image" and not fleet.settings.snapshot:
+    if route == "image" and not fleet.mesh.provisioning.snapshot:
         fault = f"{node.plan} is too small to become NixOS by itself, and there is no image"
-        if fleet.settings.first_boot == "image":
+        if fleet.mesh.provisioning.route == "image":
             fault = "is to be made from an image, and there is none"
-        remedy = "make one (`estate edge image` prints the steps) and give its id as snapshot, or choose vc2-1c-1gb"
+        remedy = "make one (`estate edge image` prints the steps; its id: provisioning.snapshot), or choose vc2-1c-1gb"
         yield Fault(_where(node, "plan"), fault, remedy)
     if seen.plans is None:
         return
@@ -211,8 +188,8 @@ def _order_faults(fleet: Fleet, node: Node, route: Route | None, seen: Seen) -> 
     if plan is None:
         yield Fault(_where(node, "plan"), f"Vultr sells no {node.plan}", did_you_mean(node.plan, seen.plans))
     elif node.region not in plan.regions:
-        elsewhere = ", ".join(sorted(p.id for p in _alternatives(plan, node.region, seen.plans))) or "another region"
-        remedy = f"the cheapest that {node.region} has: {elsewhere}"
+        others = ", ".join(p.id for p in _alternatives(plan, node.region, seen.plans))
+        remedy = f"the cheapest that {node.region} has: {others}" if others else "choose another region"
         yield Fault(_where(node, "plan"), f"{node.plan} is not sold in {node.region}", remedy)
     elif node.region in seen.free and node.plan not in seen.free[node.region]:
         fault = f"{node.plan} is sold out in {node.region} now"
@@ -247,7 +224,7 @@ def route_of(settings: Provisioning, node: Node, plans: Mapping[str, Plan] | Non
         return None
     plan = (plans or {}).get(node.plan)
     small = plan.memory < SMALLEST_FOR_INFECT if plan else "0.5gb" in node.plan
-    return "image" if small else settings.first_boot
+    return "image" if small else settings.route
 
 
 def user_data(keys: tuple[str, ...]) -> str:
@@ -268,10 +245,10 @@ def user_data(keys: tuple[str, ...]) -> str:
 
 def order(fleet: Fleet, row: Row, key_ids: list[str]) -> dict[str, Any]:
     """The body of POST /v2/instances (govultr, InstanceCreateReq). An image has our keys in it already."""
-    system: dict[str, Any] = {"snapshot_id": fleet.settings.snapshot}
+    system: dict[str, Any] = {"snapshot_id": fleet.mesh.provisioning.snapshot}
     if row.route == "infect":
         data = base64.b64encode(user_data(fleet.keys).encode()).decode()
-        system = {"os_id": OS_IDS[fleet.settings.debian], "sshkey_id": key_ids, "user_data": data}
+        system = {"os_id": OS_IDS[fleet.mesh.provisioning.debian], "sshkey_id": key_ids, "user_data": data}
     return {
         **{"region": row.node.region, "plan": row.node.plan},
         **{"label": row.node.name, "hostname": row.node.name, "tags": [tag(fleet.mesh)]},

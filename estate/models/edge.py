@@ -114,6 +114,8 @@ class FirstBoot(Frozen):
     + nix_sha256: of Nix's installer, as ten public repositories pin it; it checks the digest of what it fetches itself
     + disk_mb: free on /: a closure, the channel that it is evaluated from, swap
     + swap_mb: 0: none is made (a container cannot)
+    + root_label: which Debian's root file system gets, as files/nixos/hardware.nix finds it by that; empty: none (a
+      container has no file system of its own)
     """
 
     infect_commit: str = Field(default="7563801d3ae68c975e4027f4e31a3906dca95f30", pattern=r"^[0-9a-f]{40}$")
@@ -123,6 +125,22 @@ class FirstBoot(Frozen):
     disk_mb: int = Field(default=7000, ge=1)
     swap_mb: int = Field(default=2048, ge=0)
     firmware: Literal["bios", "any"] = "bios"
+    root_label: str = Field(default="nixos", pattern=r"^[A-Za-z0-9_-]{0,16}$")
+
+
+class Provisioning(Frozen):
+    """How machines are ordered, and how they become NixOS.
+
+    + route: a fresh Debian is converted on the node, or an image is built centrally, which small machines need
+    + debian: the release that is converted; 12, as 13 keeps /tmp in memory
+    + snapshot: Vultr's id of the image's snapshot (`estate edge image` prints how to make one)
+    + patience: seconds for an ordered machine to run
+    """
+
+    route: Literal["infect", "image"] = "infect"
+    debian: Literal[12, 13] = 12
+    snapshot: str = ""
+    patience: int = Field(default=600, ge=10)
 
 
 class Mesh(Frozen):
@@ -151,6 +169,7 @@ class Mesh(Frozen):
     telemetry: Telemetry = Telemetry()
     break_glass: BreakGlass = BreakGlass()
     first_boot: FirstBoot = FirstBoot()
+    provisioning: Provisioning = Provisioning()
     first_login: Name = "root"
     """Whom a provider's fresh machine lets in with our key."""
     acme_directory: str = ""

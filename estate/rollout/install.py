@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from estate.edge.first_boot import first_boot_script
 from estate.edge.keys import Keys, keys_path, load_keys, save_keys
 from estate.inventory import Estate, Ssh
 from estate.models.edge import Mesh, Node
@@ -15,6 +14,7 @@ from estate.models.host import EdgeHost
 from estate.operations.edge import pack
 from estate.remote import run_as_root
 from estate.render.edge import SIGNING_KEY
+from estate.render.first_boot import first_boot_script
 from estate.render.nixos import nixos_tree
 from estate.render.shell import PATH
 

@@ -14,7 +14,7 @@
 set -eu
 
 : "${root=}" "${work=/var/lib/estate-first-boot}" "${commit:?}" "${digest:?}" "${nix_url:?}" "${nix_digest:?}"
-: "${channel:?}" "${memory_mb:?}" "${disk_mb:?}" "${swap_mb:?}" "${root_device=}" "${boot_device=}" "${firmware=bios}"
+: "${channel:?}" "${memory_mb:?}" "${disk_mb:?}" "${swap_mb:?}" "${root_label=}" "${boot_device=}" "${firmware=bios}"
 PATH=$PATH:/usr/sbin:/sbin
 unit=estate-first-boot
 lustrate=$root/etc/NIXOS_LUSTRATE
@@ -46,7 +46,8 @@ check_machine() {
     *) refuse "this is $(of_release PRETTY_NAME), only Debian 12 and 13 are known to work" ;;
     esac
     [ "$(uname -m)" = x86_64 ] || refuse "the machine is $(uname -m), the fleet is x86_64"
-    [ "$firmware" = any ] || [ ! -d "$root/sys/firmware/efi" ] || refuse 'it started by UEFI, the configuration installs GRUB for a BIOS'
+    [ "$firmware" = any ] || [ ! -d "$root/sys/firmware/efi" ] ||
+        refuse 'it started by UEFI, the configuration installs GRUB for a BIOS'
     memory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' "$root/proc/meminfo")
     [ "$memory" -ge "$memory_mb" ] ||
         refuse "$memory MB of memory are too little to evaluate NixOS ($memory_mb MB): make it from an image (estate edge image)"
@@ -71,9 +72,9 @@ check_configuration() {
         refuse 'the configuration leaves boot.initrd.systemd.enable on: the machine would not start'
     grep -rqE '(sk-)?ssh-ed25519' "$root/etc/nixos" || refuse 'the configuration holds no SSH key: nobody could log in'
     [ -z "$boot_device" ] || [ -e "$root$boot_device" ] || refuse "there is no $boot_device to install GRUB on"
-    source=$(findmnt -no SOURCE /)
-    [ -z "$root_device" ] || [ "$(readlink -f "$root$root_device")" = "$(readlink -f "$root$source")" ] ||
-        refuse "/ is $source, the configuration says $root_device: the machine would not start"
+    [ -n "$root_label" ] || return 0
+    type=$(findmnt -no FSTYPE /)
+    [ "$type" = ext4 ] || refuse "/ is $type, the configuration says ext4: the machine would not start"
 }
 
 check_disk() {
@@ -120,6 +121,14 @@ swap() {
     swapon "$file"
 }
 
+# The configuration finds / by its label, as a device's name and UUID differ from node to node
+label() {
+    [ -n "$root_label" ] || return 0
+    source=$(findmnt -no SOURCE /)
+    [ "$(e2label "$source")" = "$root_label" ] || e2label "$source" "$root_label"
+    [ "$(e2label "$source")" = "$root_label" ] || fail "$source could not be given the label $root_label"
+}
+
 convert() {
     # A half of an earlier run: nixos-infect writes the list anew, and wants a /boot to move away
     rm -f "$lustrate" "$root/etc/NIXOS"
@@ -136,8 +145,11 @@ convert() {
 }
 
 check_converted() {
-    [ -e "$root/nix/var/nix/profiles/system" ] || [ -L "$root/nix/var/nix/profiles/system" ] ||
-        fail "there is no system in Nix's store; not restarted; the log is $dir/log"
+    system=$root/nix/var/nix/profiles/system
+    [ -e "$system" ] || [ -L "$system" ] || fail "there is no system in Nix's store; not restarted; the log is $dir/log"
+    # A script with the one initrd, systemd itself with the other (nixpkgs, nixos/modules/system/activation/top-level.nix)
+    [ ! -e "$system/init" ] || [ "$(head -c 2 "$system/init")" = '#!' ] ||
+        fail 'the system that was built has the initrd that would not start; does configuration.nix import first-boot.nix?'
     grep -qx 'etc/nixos' "$lustrate" || fail "nixos-infect did not get to its end; not restarted; the log is $dir/log"
     grep -q 'NixOS' "$root/boot/grub/grub.cfg" || fail "GRUB's menu has no NixOS; not restarted; the log is $dir/log"
 }
@@ -167,6 +179,7 @@ main() {
     fetch "https://raw.githubusercontent.com/elitak/nixos-infect/$commit/nixos-infect" "$digest" "$dir/nixos-infect"
     fetch "$nix_url" "$nix_digest" "$dir/nix-install"
     swap
+    label
     convert
     check_converted
     # Otherwise it would lie in /old-root; a machine that cannot spare it keeps it until then

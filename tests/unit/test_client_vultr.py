@@ -22,7 +22,7 @@ from estate.clients.vultr import Vultr
 from estate.models.cloud import Machine, Plan
 from estate.secrets.redact import redact
 
-KEY = "VULTR0KEY0123456789ABCDEF"
+BEARER = "vultr-bearer-0123456789"
 
 
 class Server:
@@ -40,7 +40,7 @@ class Server:
         content = {"content": body} if isinstance(body, bytes) else {"json": body}
         return httpx.Response(status, headers=headers[0] if headers else None, **content)
 
-    def client(self, key=KEY):
+    def client(self, key=BEARER):
         token = SecretStr(key) if key else None
         return Vultr(token, transport=httpx.MockTransport(self.handle), sleep=self.waits.append)
 
@@ -79,7 +79,7 @@ def test_every_page_is_read():
         {"per_page": "500"},
         {"per_page": "500", "cursor": "bmV4dA=="},
     ]
-    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert server.requests[0].headers["authorization"] == f"Bearer {BEARER}"
 
 
 @pytest.mark.parametrize("following", [["a", "a"], ["a", "b", "a"]])
@@ -93,7 +93,7 @@ def test_a_list_of_new_pages_without_end_is_given_up():
     count = iter(range(10**6))
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=page("instances", [], str(next(count)))[1]))
     with pytest.raises(BadAnswerError, match="after 100 pages"):
-        Vultr(SecretStr(KEY), transport=transport).machines()
+        Vultr(SecretStr(BEARER), transport=transport).machines()
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_an_answer_that_does_not_say_what_is_free_is_refused(body):
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_an_error_that_repeats_the_key_is_masked(status):
-    client = Server(problem(status, f"no such key: {KEY}")).client()
+    client = Server(problem(status, f"no such key: {BEARER}")).client()
     with pytest.raises(ApiError) as caught:
         client.machines()
-    assert KEY not in f"{caught.value} {caught.value!r} {caught.value.fault} {client!r} {vars(client)!r}"
+    assert BEARER not in f"{caught.value} {caught.value!r} {caught.value.fault} {client!r} {vars(client)!r}"

@@ -12,8 +12,9 @@ import subprocess
 import pytest
 from small_fleet import KEY, mesh
 
-from estate.edge import first_boot
 from estate.edge.provision import SMALLEST_FOR_INFECT
+from estate.models.edge import FirstBoot
+from estate.render import first_boot
 
 DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
 CONFIGURATION = f'{{ boot.initrd.systemd.enable = false; users.users.root.keys = [ "{KEY}" ]; }}\n'
@@ -21,15 +22,18 @@ INFECT = """\
 env | grep -E '^(bootFs|NO_SWAP|NO_REBOOT|NIX_CHANNEL|NIX_INSTALL_URL|TMPDIR)=' | sort > "$FAKE/environment"
 echo infecting
 [ ! -e "$FAKE/infect_fails" ] || exit 7
-mkdir -p "$FAKE/root/nix/var/nix/profiles" "$FAKE/root/boot/grub"
-ln -sfn system-1-link "$FAKE/root/nix/var/nix/profiles/system"
+system=$FAKE/root/nix/var/nix/profiles/system
+mkdir -p "$system-1-link" "$FAKE/root/boot/grub"
+ln -sfn system-1-link "$system"
+if [ -e "$FAKE/systemd_initrd" ]; then printf '\\177ELF' > "$system/init"; else echo '#! /bin/sh' > "$system/init"; fi
 [ -e "$FAKE/no_grub" ] || echo 'menuentry "NixOS"' > "$FAKE/root/boot/grub/grub.cfg"
 [ -e "$FAKE/no_list" ] || echo etc/nixos >> "$FAKE/root/etc/NIXOS_LUSTRATE"
 """
 FAKES = {
     "id": "echo 0",
     "uname": "echo x86_64",
-    "findmnt": "echo /dev/vda1",
+    "findmnt": 'case $2 in SOURCE) echo /dev/vda1 ;; *) cat "$FAKE/type" ;; esac',
+    "e2label": '[ -z "$2" ] || echo "$2" > "$FAKE/label"; cat "$FAKE/label"',
     "df": 'printf "Filesystem 1M-blocks Used Available\\n/dev/vda1 25000 1000 20000 5%% /\\n"',
     "systemctl": '[ "$1" != is-active ] || [ -e "$FAKE/under_way" ]',
     "swapon": '[ "$1" = --show=NAME ] && { cat "$FAKE/swaps"; exit 0; }; echo "$1" >> "$FAKE/swaps"',
@@ -59,13 +63,20 @@ bootFs=/boot
 class Machine:
     """A fresh Debian below `root`; every command notes its words."""
 
-    def __init__(self, base, monkeypatch):
+    def __init__(self, base):
         self.base, self.root = base, base / "root"
         self.work = self.root / "var/lib/estate-first-boot"
-        for name, text in {"infect": INFECT, "nix-install": "echo nix\n", "swaps": "", "calls": ""}.items():
+        for name, text in {
+            "infect": INFECT,
+            "nix-install": "echo nix\n",
+            "swaps": "",
+            "calls": "",
+            "type": "ext4",
+            "label": "",
+        }.items():
             (base / name).write_text(text)
-        monkeypatch.setattr(first_boot, "INFECT_SHA256", hashlib.sha256(INFECT.encode()).hexdigest())
-        monkeypatch.setattr(first_boot, "NIX_SHA256", hashlib.sha256(b"echo nix\n").hexdigest())
+        digests = (hashlib.sha256(text.encode()).hexdigest() for text in (INFECT, "echo nix\n"))
+        self.pins = dict(zip(("infect_sha256", "nix_sha256"), digests, strict=True))
         (base / "bin").mkdir()
         for name, text in FAKES.items():
             self.fake(name, text)
@@ -85,8 +96,9 @@ class Machine:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text)
 
-    def run(self, **over):
-        script = first_boot.first_boot_script(mesh(), **over).replace("root=''", f"root='{self.root}'")
+    def run(self, boot_device="", **pins):
+        fleet = mesh(first_boot=FirstBoot(**self.pins | pins))
+        script = first_boot.first_boot_script(fleet, boot_device=boot_device).replace("root=''", f"root='{self.root}'")
         environment = {"PATH": f"{self.base}/bin:{os.environ['PATH']}", "FAKE": str(self.base)}
         result = subprocess.run(
             ["sh", "-s"], input=script, env=environment, capture_output=True, text=True, check=False, timeout=60
@@ -98,8 +110,8 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path, monkeypatch):
-    return Machine(tmp_path, monkeypatch)
+def machine(tmp_path):
+    return Machine(tmp_path)
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
@@ -123,11 +135,12 @@ def test_what_is_fetched_is_pinned():
 
 
 def test_a_fresh_debian_is_converted_and_restarted(machine):
-    code, text = machine.run(root_device="/dev/vda1", boot_device="/dev/vda")
+    code, text = machine.run(boot_device="/dev/vda")
     assert code == 0, text
+    assert (machine.base / "label").read_text() == "nixos\n"
     assert (machine.base / "environment").read_text() == ENVIRONMENT.format(work=machine.work)
     assert machine.called("systemd-run")[-1].endswith("--on-active=3 systemctl reboot")
-    assert f"raw.githubusercontent.com/elitak/nixos-infect/{first_boot.INFECT_COMMIT}/nixos-infect" in "".join(
+    assert f"raw.githubusercontent.com/elitak/nixos-infect/{FirstBoot().infect_commit}/nixos-infect" in "".join(
         machine.called("curl")
     )
     assert machine.called("dd")[0].endswith("count=2048 status=none")
@@ -178,22 +191,26 @@ def test_a_machine_that_does_not_fit_is_refused(machine, name, text, said):
     assert (code, said in output, machine.work.exists()) == (3, True, False)
 
 
-@pytest.mark.parametrize(
-    ("over", "said"),
-    [
-        ({"root_device": "/dev/vda2"}, "/ is /dev/vda1, the configuration says /dev/vda2"),
-        ({"boot_device": "/dev/sda"}, "no /dev/sda"),
-    ],
-)
-def test_a_configuration_for_another_disk_is_refused(machine, over, said):
-    code, text = machine.run(**over)
-    assert (code, said in text) == (3, True)
+def test_a_disk_that_the_configuration_does_not_mean_is_refused(machine):
+    code, text = machine.run(boot_device="/dev/sda")
+    assert (code, "no /dev/sda" in text) == (3, True)
+    (machine.base / "type").write_text("xfs")
+    code, text = machine.run()
+    assert (code, "/ is xfs, the configuration says ext4" in text, machine.called("e2label")) == (3, True, [])
 
 
-def test_a_root_device_may_be_named_by_its_label(machine):
-    (machine.root / "dev/disk/by-label").mkdir(parents=True)
-    (machine.root / "dev/disk/by-label/root").symlink_to(machine.root / "dev/vda1")
-    assert machine.run(root_device="/dev/disk/by-label/root")[0] == 0
+def test_a_container_has_no_swap_no_label_and_any_firmware(machine):
+    machine.write("sys/firmware/efi/x", "")
+    (machine.base / "type").write_text("overlay")
+    code, text = machine.run(swap_mb=0, root_label="", firmware="any")
+    assert code == 0, text
+    assert [machine.called(name) for name in ("dd", "swapon", "swapoff", "e2label")] == [[], [], [], []]
+
+
+def test_a_root_that_will_not_take_its_label_is_not_converted(machine):
+    machine.fake("e2label", "echo old")
+    code, text = machine.run()
+    assert (code, "could not be given the label nixos" in text, machine.called("systemd-run")) == (1, True, [])
 
 
 @pytest.mark.parametrize("line", ["systemd.enable=false;", "boot.initrd.systemd.enable = lib.mkForce false;"])
@@ -224,6 +241,7 @@ def test_without_a_network_it_fails_and_says_what(machine):
     [
         ("infect_fails", "nixos-infect failed"),
         ("no_grub", "GRUB's menu has no NixOS"),
+        ("systemd_initrd", "has the initrd that would not start"),
         ("no_list", "did not get to its end"),
     ],
 )

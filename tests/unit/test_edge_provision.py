@@ -6,8 +6,9 @@ import json
 import pytest
 from small_fleet import KEY, fleet, mesh, node
 
-from estate.edge.provision import Fleet, Provisioning, Seen, order, outline, route_of, tag, unknown_nodes, user_data
+from estate.edge.provision import Fleet, Seen, order, outline, route_of, tag, user_data
 from estate.models.cloud import Machine, Plan
+from estate.models.edge import Provisioning
 
 ALL = frozenset({"nrt", "lhr", "ewr"})
 PLANS = {
@@ -168,7 +169,7 @@ def test_a_part_of_the_fleet_is_what_concerns_it_alone():
     [
         ("vc2-1c-1gb", {}, PLANS, "infect"),
         ("vc2-1c-1gb", {}, None, "infect"),
-        ("vc2-1c-1gb", {"first_boot": "image"}, PLANS, "image"),
+        ("vc2-1c-1gb", {"route": "image"}, PLANS, "image"),
         ("vc2-1c-0.5gb", {}, PLANS, "image"),
         ("vc2-1c-0.5gb", {}, None, "image"),
     ],
@@ -179,7 +180,7 @@ def test_a_small_machine_comes_from_an_image(plan, settings, plans, route):
 
 @pytest.mark.parametrize(("debian", "number"), [(12, 2136), (13, 2625)])
 def test_an_order_names_debian_our_keys_label_and_tag(debian, number):
-    mine = fleet(settings=Provisioning(debian=debian))
+    mine = fleet(provisioning=Provisioning(debian=debian))
     body = order(mine, row(outline(mine, seen())), ["k1"])
     data = base64.b64decode(body.pop("user_data")).decode()
     assert data == user_data((KEY,))
@@ -191,7 +192,7 @@ def test_an_order_names_debian_our_keys_label_and_tag(debian, number):
 
 
 def test_an_order_from_the_image_names_the_snapshot_and_no_key():
-    mine = fleet(node("newjersey", 2, plan="vc2-1c-0.5gb", region="ewr"), settings=Provisioning(snapshot="snap-1"))
+    mine = fleet(node("newjersey", 2, plan="vc2-1c-0.5gb", region="ewr"), provisioning=Provisioning(snapshot="snap-1"))
     found = outline(mine, seen())
     body = order(mine, row(found, "newjersey"), [])
     assert found.faults == ()
@@ -215,7 +216,3 @@ def test_first_boot_lets_root_in_by_key_and_does_nothing_else():
 
 def test_two_fleets_have_two_tags():
     assert tag(mesh()) != tag(mesh(domain="lab.edge.test"))
-
-
-def test_a_near_miss_is_named():
-    assert unknown_nodes(mesh(), ["tokio", "london"])[0].remedy == "did you mean tokyo?"

@@ -1,22 +1,28 @@
 """`estate edge plan`, `create`, `destroy`, `image` against providers in memory; no output holds a token."""
 
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
 import typer
 from fake_cloud import NOWHERE, PASSWORD, Cloud, instance, record
-from small_fleet import fleet, mesh, node
+from small_fleet import fleet, node
 from typer.testing import CliRunner
 
 from estate.cli.edge import provision
 from estate.clients import http
-from estate.edge.provider import Clock
-from estate.edge.provision import Fleet, Provisioning
+from estate.edge.plans import PLANS
+from estate.edge.provision import Fleet
+from estate.inventory import load
+from estate.models.edge import Provisioning
 from estate.models.faults import EstateFaults
+from estate.render.templates import ROOT
+from estate.rollout.provider import Clock
 
-TOKENS = {"VULTR_API_KEY": "VULTR0KEY0123456789ABCDEF", "CLOUDFLARE_API_TOKEN": "cf-dns-bearer-0123456789"}
+TOKENS = {name: "-".join((name.lower(), "0123456789")) for name in ("VULTR_API_KEY", "CLOUDFLARE_API_TOKEN")}
 ORDER = ("POST", "instances")
+PROD = "inventories/prod.py"
 
 
 @pytest.fixture
@@ -42,7 +48,7 @@ def declare(monkeypatch, found: Fleet):
 def run(*words, stdin=""):
     app = typer.Typer()
     provision.register(app)
-    result = CliRunner().invoke(app, list(words), input=stdin)
+    result = CliRunner().invoke(app, [words[0], PROD, *words[1:]], input=stdin)
     assert not (result.exception and not isinstance(result.exception, SystemExit)), result.exception
     text = result.output + (result.stderr if result.stderr_bytes else "")
     assert not any(value in text for value in (*TOKENS.values(), PASSWORD))
@@ -225,7 +231,7 @@ def test_a_small_plan_without_an_image_is_refused_and_with_one_ordered(cloud, mo
     declare(monkeypatch, fleet(small))
     code, text = run("create", "--yes")
     assert (code, "`estate edge image` prints the steps" in text, writes(cloud)) == (3, True, [])
-    declare(monkeypatch, fleet(small, settings=Provisioning(snapshot="snap-1")))
+    declare(monkeypatch, fleet(small, provisioning=Provisioning(snapshot="snap-1")))
     assert run("create", "--yes")[0] == 0
     assert (cloud.orders[0]["snapshot_id"], cloud.keys) == ("snap-1", [])
 
@@ -320,7 +326,7 @@ def test_the_image_route_is_printed_with_its_commands(cloud):
 
 
 def test_a_token_comes_from_the_environment_and_is_never_shown(cloud):
-    found = provision.credential(provision.PROD, "VULTR_API_KEY")
+    found = provision.credential(Path(PROD), "VULTR_API_KEY")
     assert found is not None
     assert TOKENS["VULTR_API_KEY"] not in f"{found} {found!r}"
 
@@ -331,14 +337,10 @@ def test_no_token_is_none(cloud, monkeypatch):
 
     monkeypatch.delenv("VULTR_API_KEY")
     monkeypatch.setattr(provision, "load", closed)
-    assert provision.credential(provision.PROD, "VULTR_API_KEY") is None
+    assert provision.credential(Path(PROD), "VULTR_API_KEY") is None
 
 
-def test_an_inventory_without_a_fleet_says_so(monkeypatch):
-    monkeypatch.setattr(provision, "load", lambda path: type("E", (), {"name": "lab", "hosts": {}})())
-    with pytest.raises(EstateFaults, match="has no edge fleet"):
-        provision.declared(provision.PROD)
-    host = type("H", (), {"group": "edge", "admin_keys": ("k",)})()
-    there = type("E", (), {"name": "lab", "hosts": {"tokyo": host}, "mesh": mesh()})()
-    monkeypatch.setattr(provision, "load", lambda path: there)
-    assert provision.declared(provision.PROD) == Fleet(mesh(), ("k",))
+def test_production_declares_its_fleet_with_the_keys_that_log_in_and_known_prices():
+    found = provision.declared(ROOT / PROD)
+    assert found.keys == load(ROOT / PROD).hosts[found.mesh.hub.name].admin_keys
+    assert found.prices.keys() == PLANS.keys()

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
+from estate.cli.edge.common import Inventory, Nodes, chosen
+from estate.cli.edge.common import fleet as fleet_at
 from estate.cli.edge.provision_view import costs, show
 from estate.cli.errors import err, out, readable_faults
 from estate.clients.cloudflare import Dns
@@ -16,30 +18,25 @@ from estate.clients.errors import ApiError
 from estate.clients.http import Policy
 from estate.clients.vultr import Vultr
 from estate.edge import dns as dns_records
-from estate.edge.first_boot import image_steps
-from estate.edge.provider import Clock, addresses_of, bring_up, doomed, look, remove_records, sync_records
-from estate.edge.provision import Fleet, Outline, Provisioning, outline, unknown_nodes
+from estate.edge.plans import PLANS
+from estate.edge.provision import Fleet, Outline, outline
 from estate.exit_codes import ExitCode
 from estate.inventory import load
 from estate.models.cloud import Machine
 from estate.models.faults import EstateFaults, Fault
+from estate.render.first_boot import image_steps
+from estate.rollout.provider import Clock, addresses_of, bring_up, doomed, look, remove_records, sync_records
 from estate.secret_store.backend import backend_of
 
-InventoryOption = Annotated[Path, typer.Option("--inventory", "-i", help="An inventory file.")]
-PROD = Path("inventories/prod.py")
 QUICK = Policy(read=30, patience=10, attempts=3)
 """For a plan: whoever does not answer is named, and the rest is shown."""
 
 
 def declared(inventory: Path) -> Fleet:
     """What an inventory declares of the fleet. Raises EstateFaults when it has none."""
-    estate = load(inventory.resolve())
-    mesh = getattr(estate, "mesh", None)
-    if mesh is None:
-        raise EstateFaults([Fault(f"inventories/{estate.name}", "has no edge fleet", "give group_data/edge.py a mesh")])
-    keys = next((host.admin_keys for host in estate.hosts.values() if host.group == "edge"), ())
-    settings = getattr(estate, "provisioning", None) or Provisioning()
-    return Fleet(mesh, keys, settings)
+    estate, mesh = fleet_at(inventory)
+    keys = next(host.admin_keys for host in estate.hosts.values() if host.group == "edge")
+    return Fleet(mesh, keys, {plan.id: plan.price for plan in PLANS.values()})
 
 
 def credential(inventory: Path, name: str) -> SecretStr | None:
@@ -79,7 +76,7 @@ def _say(line: str) -> None:
     out.print(line, markup=False, soft_wrap=True)
 
 
-def plan(inventory: InventoryOption = PROD) -> None:
+def plan(inventory: Inventory) -> None:
     """Show what is there, what `create` would do, and what it costs. Exit code 0: nothing to do, 2: something is."""
     with readable_faults(ExitCode.REFUSED):
         fleet = declared(inventory)
@@ -92,8 +89,8 @@ def plan(inventory: InventoryOption = PROD) -> None:
 
 
 def create(
-    nodes: Annotated[list[str] | None, typer.Argument(help="Nodes; none: all that are missing.")] = None,
-    inventory: InventoryOption = PROD,
+    inventory: Inventory,
+    nodes: Nodes = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would do, and do nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     no_dns: Annotated[bool, typer.Option("--no-dns", help="Leave DNS records alone.")] = False,
@@ -104,9 +101,7 @@ def create(
     """
     with readable_faults(ExitCode.REFUSED):
         fleet = declared(inventory)
-        names = frozenset(nodes or [node.name for node in fleet.mesh.nodes])
-        if unknown := unknown_nodes(fleet.mesh, names):
-            raise EstateFaults(unknown)
+        names = frozenset(node.name for node in chosen(fleet.mesh, nodes))
         with providers(inventory) as (vultr, dns):
             _required(vultr, dns, not no_dns)
             found = outline(fleet, look(fleet.mesh, vultr, None if no_dns else dns, strict=True)).of(names)
@@ -137,7 +132,7 @@ def _carry_out(fleet: Fleet, found: Outline, vultr: Vultr, dns: Dns | None) -> N
             raise EstateFaults(late, "; what was ordered stays, a second run goes on with it")
 
 
-def destroy(node: Annotated[str, typer.Argument(help="The node's name.")], inventory: InventoryOption = PROD) -> None:
+def destroy(inventory: Inventory, node: Annotated[str, typer.Argument(help="The node's name.")]) -> None:
     """Delete a node's machine with all that is on it, and its DNS records, once its name has been typed."""
     with readable_faults(ExitCode.REFUSED):
         fleet = declared(inventory)
@@ -200,7 +195,7 @@ def _delete(
         _say(f"{node} is declared still: take it out of group_data/edge.py and deploy the hub")
 
 
-def image(inventory: InventoryOption = PROD) -> None:
+def image(inventory: Inventory) -> None:
     """Print how an image for machines that are too small to convert themselves is made."""
     with readable_faults():
         out.print(image_steps(declared(inventory).mesh), markup=False, soft_wrap=True, end="")

@@ -9,9 +9,9 @@ _DOES = {
     "create": "order it",
     "wait": "wait for it",
     "nothing": "nothing",
-    "adopt": "nothing: adopted",
+    "adopt": "nothing",
     "refused": "refused, see below",
-    "unknown": "not known",
+    "unknown": "order it, if it is not there",
 }
 
 
@@ -21,7 +21,9 @@ def show(found: Outline) -> None:
     for row in found.rows:
         node = row.node
         price = "?" if row.price is None else f"{row.price:.2f}"
-        table.add_row(node.name, node.provider, node.region, node.plan, price, _machine(row), _does(row))
+        table.add_row(
+            node.name, node.provider, node.region, node.plan, price, _machine(row, unseen=found.unseen), _does(row)
+        )
     out.print(table)
     _print(costs_line(found))
     for machine in found.undeclared:
@@ -51,12 +53,12 @@ def costs(found: Outline) -> str:
     return f"{text[:1].upper()}{text[1:]}?"
 
 
-def _machine(row: Row) -> str:
+def _machine(row: Row, *, unseen: bool) -> str:
     if row.machine is not None:
         return row.machine.address or "being made"
     if row.action == "adopt":
         return row.address or "address not declared"
-    return "not known" if row.action == "unknown" else "none"
+    return "not known" if unseen else "none"
 
 
 def _does(row: Row) -> str:

@@ -19,10 +19,10 @@ rm -rf --one-file-system /old-root
 """Run as root once the node is NixOS and answers through WireGuard."""
 
 
-def first_boot_script(mesh: Mesh, *, root_device: str = "", boot_device: str = "") -> str:
+def first_boot_script(mesh: Mesh, *, boot_device: str = "") -> str:
     """The script that converts a fresh Debian whose /etc/nixos has been filled; run it as root by `sh -s`.
 
-    + root_device, boot_device: what the configuration has for / and for GRUB, compared with the machine when given
+    + boot_device: what the configuration installs GRUB on; compared with the machine when given
     Exit codes: 0 done, the machine restarts in 3 s or was NixOS already; 1 failed; 3 refused, nothing was changed.
     """
     pins = mesh.first_boot
@@ -36,7 +36,7 @@ def first_boot_script(mesh: Mesh, *, root_device: str = "", boot_device: str = "
         "disk_mb": str(pins.disk_mb),
         "swap_mb": str(pins.swap_mb),
         "firmware": pins.firmware,
-        "root_device": root_device,
+        "root_label": pins.root_label,
         "boot_device": boot_device,
         "work": WORK,
         "root": "",
@@ -66,8 +66,8 @@ An image of NixOS {mesh.nixos} for machines that are too small to convert themse
 3. As a snapshot (VULTR_API_KEY is read from the environment, it is on no command line):
      vultr-cli snapshot create-url --description {name} --url 'THE LINK'
      vultr-cli snapshot list      # until it is complete
-4. Its id into group_data/edge.py, as `snapshot` of the provisioning, then:
-     estate edge create NODE
+4. Its id into group_data/edge.py, as the mesh's provisioning.snapshot, then:
+     estate edge create INVENTORY NODE
    The machine starts as NixOS at once: host keys are made at its first start, and so is WireGuard's.
 5. Remove the object: rclone deletefile {bucket}/{name}
 """

@@ -103,7 +103,7 @@ def bring_up(
             faults.append(error.fault)
             continue
         say(f"{row.node.name}: ordered ({row.node.plan} in {row.node.region})")
-    done, late = _wait(machines, vultr, say, clock, fleet.settings.patience)
+    done, late = _wait(machines, vultr, say, clock, fleet.mesh.provisioning.patience)
     return done, faults + late
 
 
