@@ -8,6 +8,7 @@ from typing import Any
 from estate.edge.hosts import declared_mesh
 from lab.hosts import ACME_NAME, by_name, select
 from lab.paths import lab_paths
+from lab.rootfs import NIXPKGS_ON_HOST
 
 FILES = Path(__file__).resolve().parent / "files"
 _PLACEHOLDER_KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -55,5 +56,6 @@ def lab_mesh() -> dict[str, Any]:
             "firmware": "any",
             "root_label": "",
         },
+        "nixpkgs": NIXPKGS_ON_HOST,
         "acme_directory": f"https://{ACME_NAME}/acme/local/directory",
     }

@@ -158,6 +158,8 @@ class Mesh(Frozen):
     preshared_keys: bool = False
     nixos: str = Field(default="26.05", pattern=r"^\d\d\.(05|11)$")
     state_version: str = Field(default="26.05", pattern=r"^\d\d\.(05|11)$")
+    nixpkgs: str = ""
+    """Where Nixpkgs is taken from: a path, or the URL of an archive of one commit; empty: the release's channel."""
     cache_key: str = ""
     """The public key that the hub signs generations with; learned with the WireGuard keys."""
     generations: int = Field(default=3, ge=3)

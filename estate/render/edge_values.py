@@ -39,6 +39,7 @@ def values_of(
     values: dict[str, NixValue] = {
         "node": node.name,
         "release": mesh.nixos,
+        "nixpkgs": mesh.nixpkgs or f"channel:nixos-{mesh.nixos}",
         "generations": mesh.generations,
         "disk": DISKS[node.provider],
         "journal": "50M" if plan_of(node).small else "200M",

@@ -59,7 +59,7 @@ in
   };
   # The release that a generation is built from; `channel:` follows its security updates.
   nix.nixPath = [
-    "nixpkgs=channel:nixos-${estate.release}"
+    "nixpkgs=${estate.nixpkgs}"
     "nixos-config=/etc/nixos/configuration.nix"
   ];
 }
