@@ -3,8 +3,8 @@
     python -m lab.images.kuma [FILE]
 
 Upstream releases on GitHub and Docker Hub only; npm has one version, 2.0.0-dev.0. Its API (push, socket.io) is that of
-2.5.3 in all we use. It needs one repair: seven of its database's patches lie a folder too high. The lock file pins
-every package by SHA-512; install scripts do not run, but for SQLite's binding, which is compiled from its own package.
+2.5.3 in all we use. It needs two repairs (`_repair`), which later releases have. The lock file pins every package by
+SHA-512; install scripts do not run, but for SQLite's binding, which is compiled from its own package.
 
 Needs node 20, npm and a C++ compiler where it is made, and Debian's nodejs where it runs:
 
@@ -29,7 +29,7 @@ from lab.run import have, run
 
 PINS = Path(__file__).parent / "files" / "kuma"
 PREFIX = "opt/uptime-kuma"
-RECIPE = 1
+RECIPE = 2
 """Raised when the steps below change."""
 BINDING = "@louislam/sqlite3"
 # What only a developer reads, and what a second form of is beside it.
@@ -37,7 +37,7 @@ USELESS = (".map", ".md", ".markdown", ".ts", ".mts", ".cts", ".gz", ".flow", ".
 USELESS_FOLDERS = (
     *(f"node_modules/{BINDING}/{part}" for part in ("build-tmp-napi-v6", "deps", "src")),
     *("src/assets", "src/components", "src/lang", "src/layouts", "src/mixins", "src/pages"),
-    *("node_modules/node-gyp", "node_modules/.bin", "node_modules/@types"),
+    *("node_modules/node-gyp", "node_modules/@types"),
 )
 
 
@@ -92,8 +92,7 @@ def _install(scratch: Path) -> Path:
     headers = (f"--nodedir={node}",) if (node / "include" / "node").is_dir() else ()
     run([*npm, "rebuild", BINDING, "--build-from-source", *headers], remedy="apt-get install libnode-dev g++ make")
     tree = scratch / "node_modules" / "uptime-kuma"
-    for patch in (tree / "db").glob("patch-*.sql"):
-        patch.rename(tree / "db" / "old_migrations" / patch.name)
+    _repair(tree)
     home = tree / "node_modules"
     home.mkdir(exist_ok=True)
     for package in (scratch / "node_modules").iterdir():
@@ -102,9 +101,21 @@ def _install(scratch: Path) -> Path:
     return tree
 
 
+def _repair(tree: Path) -> None:
+    """Mend what keeps 2.0.0-dev.0 from starting, and from counting hours, with SQLite."""
+    for patch in (tree / "db").glob("patch-*.sql"):  # it looks for them a folder lower
+        patch.rename(tree / "db" / "old_migrations" / patch.name)
+    source = tree / "server" / "database.js"
+    text = source.read_text()
+    wrong, right = 'this.dbConfig.client === "sqlite3"', 'this.dbConfig.type === "sqlite"'  # nothing sets `client`
+    if text.count(wrong) != 1:
+        raise LabError(f"{source.name} of Uptime Kuma {version()} is not the one that was read", "look at `_repair`")
+    source.write_text(text.replace(wrong, right))
+
+
 def _trim(tree: Path) -> None:
-    for folder in USELESS_FOLDERS:
-        shutil.rmtree(tree / folder, ignore_errors=True)
+    for folder in (*(tree / name for name in USELESS_FOLDERS), *tree.rglob(".bin")):
+        shutil.rmtree(folder, ignore_errors=True)
     for file in tree.rglob("*"):
         if file.is_file() and file.name.lower().endswith(USELESS) and not file.name.upper().startswith("LICENSE"):
             file.unlink()

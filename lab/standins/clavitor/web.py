@@ -85,9 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         size = self.headers.get("Content-Length", "0")
         if not size.isdecimal() or int(size) > LARGEST:
-            self.rfile.read(
-                min(int(size), 16 * LARGEST) if size.isdecimal() else 0
-            )  # unread, it would reset the answer
+            # what is left unread when the connection closes would take the answer from the client
+            self.rfile.read(min(int(size), 16 * LARGEST) if size.isdecimal() else 0)
             return self._send(413, json.dumps({"error": f"more than {LARGEST} bytes"}).encode(), {})
         return self._send(*self.server.respond(self.command, self.path.partition("?")[0], self.rfile.read(int(size))))
 
