@@ -91,7 +91,7 @@ class Telemetry(Frozen):
     interval: int = Field(default=30, ge=1)
     sev2_after: int = Field(default=60, ge=2)
     sev1_after: int = Field(default=300, ge=5)
-    cert_days: int = Field(default=14, ge=1)
+    cert_days: int = Field(default=14, ge=0)
     disk_percent: int = Field(default=85, ge=1, le=100)
     error_percent: float = Field(default=5.0, gt=0)
 
