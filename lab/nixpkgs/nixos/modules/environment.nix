@@ -51,6 +51,11 @@ in
         VERSION_ID="${release}"
       '';
       "NIXOS".text = "";
+      "profile".text = ''
+        export PATH=/run/wrappers/bin:/nix/var/nix/profiles/default/bin:/run/current-system/sw/bin
+        export NIX_PATH=${lib.concatStringsSep ":" config.nix.nixPath}
+        export LANG=${config.i18n.defaultLocale}
+      '';
       "locale.conf".text = "LANG=${config.i18n.defaultLocale}\n";
       "sysctl.d/60-nixos.conf".text = lib.concatLines (lib.mapAttrsToList
         (name: value: "${name}=${if builtins.isBool value then (if value then "1" else "0") else toString value}")

@@ -71,7 +71,14 @@ let
     + lib.optionalString (p.endpoint != null) " endpoint ${quote p.endpoint}"
     + lib.optionalString (p.persistentKeepalive != null) " persistent-keepalive ${toString p.persistentKeepalive}"
     + " allowed-ips ${quote (lib.concatStringsSep "," p.allowedIPs)}";
-  peerUnit = name: p: lib.nameValuePair "wireguard-${name}-peer-${unitName p}" {
+  # A peer whose endpoint is resolved again and again is a process; any other is set once.
+  refreshed = p: p.dynamicEndpointRefreshSeconds != 0;
+  again = p: {
+    Type = "simple";
+    Restart = "always";
+    RestartSec = p.dynamicEndpointRefreshSeconds;
+  };
+  peerUnit = name: p: lib.nameValuePair "wireguard-${name}-peer-${unitName p}${lib.optionalString (refreshed p) "-refresh"}" {
     description = "WireGuard Peer - ${name} - ${p.name}";
     requires = [ "wireguard-${name}.service" ];
     after = [ "wireguard-${name}.service" "network-online.target" ];
@@ -79,25 +86,19 @@ let
     wantedBy = [ "multi-user.target" "wireguard-${name}.service" ];
     path = tools;
     environment.WG_ENDPOINT_RESOLUTION_RETRIES = "infinity";
-    serviceConfig = oneshot;
-    script = "${set name p}\n" + lib.concatMapStrings (ip: "ip route replace ${ip} dev ${name} table main\n") p.allowedIPs;
+    unitConfig = lib.optionalAttrs (refreshed p) { StartLimitIntervalSec = 0; };
+    serviceConfig = if refreshed p then again p else oneshot;
+    script = "${set name p}\n"
+      + lib.concatMapStrings (ip: "ip route replace ${ip} dev ${name} table main\n") p.allowedIPs
+      + lib.optionalString (refreshed p)
+        "while sleep ${toString p.dynamicEndpointRefreshSeconds}; do ${set name p}; done\n";
     postStop = "wg set ${name} peer ${quote p.publicKey} remove || true\n"
       + lib.concatMapStrings (ip: "ip route delete ${ip} dev ${name} table main || true\n") p.allowedIPs;
-  };
-  refreshUnit = name: p: lib.nameValuePair "wireguard-${name}-peer-${unitName p}-refresh" {
-    description = "WireGuard Peer - ${name} - ${p.name} - Endpoint Refresh";
-    requires = [ "wireguard-${name}.service" ];
-    after = [ "wireguard-${name}-peer-${unitName p}.service" ];
-    wantedBy = [ "wireguard-${name}-peer-${unitName p}.service" ];
-    path = tools;
-    serviceConfig = { Restart = "always"; RestartSec = p.dynamicEndpointRefreshSeconds; };
-    script = "while sleep ${toString p.dynamicEndpointRefreshSeconds}; do ${set name p}; done\n";
   };
   units = name: wg:
     [ (interfaceUnit name wg) ]
     ++ lib.optional wg.generatePrivateKeyFile (keyUnit name wg)
-    ++ map (peerUnit name) wg.peers
-    ++ map (refreshUnit name) (lib.filter (p: p.dynamicEndpointRefreshSeconds != 0) wg.peers);
+    ++ map (peerUnit name) wg.peers;
   interfaces = config.networking.wireguard.interfaces;
 in
 {

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from . import boot
 from .lustrate import MARK
-from .shell import PROFILE, StandInError, banner, need_root, run, say, show, write
+from .shell import PROFILE, StandInError, banner, link, need_root, run, say, show, write
 
 CHANNEL = "nixos-26.05"
 TREE = Path("/usr/share/estate-lab-nixpkgs")
 CONFIGURATION = Path("/etc/nixos/configuration.nix")
+CHANNELS = Path("/nix/var/nix/profiles/per-user/root/channels")
 SWAP_MIB = 1024
 _NIX_CONF = "sandbox = false\nbuild-users-group =\nsubstituters =\n"
 _KEPT = "etc/nixos\netc/resolv.conf\nroot/.nix-defexpr/channels\netc/ssh/ssh_host_*_key*\n"
@@ -42,6 +43,7 @@ def main(_argv: Sequence[str]) -> int:
     system = run("nix-build", "<nixpkgs/nixos>", "-A", "system", "--no-out-link", *_include()).stdout.strip()
     run("nix-env", "--profile", str(PROFILE), "--set", system)
     _reachable_commands()
+    link(CHANNELS / "nixos", str(TREE))
     Path("/etc/NIXOS").touch()
     if not MARK.exists():
         MARK.write_text("")

@@ -29,7 +29,7 @@ MADE_BY_DEBIAN = """
     ld.so.cache localtime machine-id mtab nsswitch.conf pam.d passwd passwd- resolv.conf rc0.d rc1.d rc2.d rc3.d
     rc4.d rc5.d rc6.d rcS.d shadow shadow- shells ssl subgid subgid- subuid subuid- timezone .pwd.lock nixos nix
     NIXOS NIXOS_LUSTRATE os-release apt adjtime motd issue locale.conf systemd dbus misc pam private python ucf
-    sudo polkit-1 ca-certificates
+    sudo polkit-1 ca-certificates python3 inputrc networks
 """
 # The lab's own: how a container starts, which authorities it trusts, what stands in for packages.
 LAB = (

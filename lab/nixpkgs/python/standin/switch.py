@@ -70,6 +70,7 @@ def switch(out: Path) -> int:
     say("activating the configuration...")
     whole = activate.activate(out)
     run("systemctl", "daemon-reload")
+    run("systemctl", "reset-failed", check=False)
     run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/00-nixos.conf", check=False)
     applied.forget(name for name in list(applied.digests) if name not in new)
     applied.done([*todo.skip, *todo.idle], new)
