@@ -5,6 +5,12 @@ let
   estate = import ../estate.nix;
 in
 {
+  # Whatever else runs on the machine may have switched it on.
+  boot.kernel.sysctl = {
+    "net.ipv4.ip_forward" = "0";
+    "net.ipv4.conf.all.forwarding" = "0";
+  };
+
   networking.wireguard.interfaces.${estate.interface} = {
     # The whole network, so that a packet for it never leaves by the public side.
     ips = [ "${estate.address}/${estate.prefix}" ];

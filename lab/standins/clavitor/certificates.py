@@ -21,6 +21,7 @@ SELF_SIGNED_DAYS = 90
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 DAY = 86400
 SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/bin", "/usr/bin"])
+os.environ["PATH"] = SEARCH  # acme-tiny calls openssl, and a unit of NixOS has neither
 
 
 def openssl(*arguments: str) -> str:
