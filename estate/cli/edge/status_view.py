@@ -56,10 +56,10 @@ def _text(words: str, style: str = "") -> Text:
 
 def _head(estate: str, mesh: Mesh, seen: "View", hint: str) -> Text:
     moment = datetime.fromtimestamp(seen.at, UTC)
-    text = Text(f" {estate}", "bold")
-    text.append(f"  {len(mesh.nodes)} nodes, release {mesh.release.version} ({mesh.release.sha256[:8]})", "")
+    text = Text.assemble((f" {estate}", "bold"))
+    text.append(f"  {len(mesh.nodes)} nodes, release {mesh.release.version} ({mesh.release.sha256[:8]})")
     text.append(f"  {moment:%Y-%m-%d %H:%M:%S} UTC", "dim")
-    return text.append(f"  {hint}" if hint else "", "dim")
+    return text.append(f"  {hint}\n" if hint else "\n", "dim")
 
 
 def _hub(mesh: Mesh, seen: "View") -> list[Text]:
@@ -141,7 +141,9 @@ def _said(rows: Iterable[Row]) -> Table:
         lines = [(text, "red") for text in row.ill]
         # That is said above the table already
         notes = [text for text in row.notes if text != BEHIND_HUB]
-        lines += [(text, _STATES[row.state] if text.startswith("away") else "dim") for text in notes]
+        # The first one says why it is in its state
+        told = row.state != "current"
+        lines += [(text, _STATES[row.state] if told and not at else "dim") for at, text in enumerate(notes)]
         for number, (text, style) in enumerate(lines):
             table.add_row("" if number else row.name, _text(text, style))
     return table
