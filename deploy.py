@@ -7,7 +7,7 @@ from tasks.base import base
 from tasks.docker_engine import docker_engine
 from tasks.docker_stack import docker_stack
 from tasks.docs_site import docs_site
-from tasks.edge_nodes import edge_nodes
+from tasks.edge_nodes import edge_monitors, edge_nodes
 from tasks.firewall import firewall
 from tasks.headscale import headscale
 from tasks.infisical import infisical
@@ -28,3 +28,5 @@ if job.stack is not None:
         headscale(job.stack, job.host)
 if "edge" in job:
     edge_nodes(host, inventory.get_active_hosts(), job["edge"], job.host, job.keys)
+    if job.host.is_hub:
+        edge_monitors(job["edge"], job.host, job.loaded.values)

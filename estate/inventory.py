@@ -20,8 +20,8 @@ from estate.checks import host as host_checks
 from estate.checks import ssh as ssh_checks
 from estate.checks import stack as stack_checks
 from estate.edge.keys import Keys, keys_path, load_keys
-from estate.models.faults import EstateFaults, Fault, did_you_mean, faults_of
 from estate.models.edge import Mesh
+from estate.models.faults import EstateFaults, Fault, did_you_mean, faults_of
 from estate.models.host import GROUPS, EdgeHost, Host, MainframeHost
 from estate.models.image import image
 from estate.models.service import Service

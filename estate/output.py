@@ -5,24 +5,28 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from estate.edge.secrets import specs
 from estate.inventory import Estate
 from estate.models.desired import Desired, File
 from estate.models.faults import EstateFaults, Fault
-from estate.models.host import Host
+from estate.models.host import EdgeHost, Host
 from estate.models.stack import Stack
 from estate.render.host import tasks_of
-from estate.secrets.placeholders import ACCESS, placeholders
+from estate.secrets.placeholders import ACCESS, placeholders, values_for
 
 _MARK = ".estate-render"
 
 
-def _tasks(host: Host, stack: Stack | None) -> dict[str, Desired]:
-    return tasks_of(host, stack, placeholders(stack) if stack else {}, ACCESS)
+def _tasks(estate: Estate, host: Host, stack: Stack | None) -> dict[str, Desired]:
+    values = placeholders(stack) if stack else {}
+    if isinstance(host, EdgeHost):
+        values = values_for(specs(host.mesh))
+    return tasks_of(host, stack, values, ACCESS, estate.keys)
 
 
 def rendered_tasks(estate: Estate, hosts: Mapping[str, Host]) -> dict[str, dict[str, Desired]]:
     """Every task of every host, with placeholder secrets."""
-    return {name: _tasks(host, estate.stacks.get(name)) for name, host in hosts.items()}
+    return {name: _tasks(estate, host, estate.stacks.get(name)) for name, host in hosts.items()}
 
 
 def manifest(tasks: Mapping[str, Desired]) -> str:

@@ -1,13 +1,15 @@
 """Preflight: what can be known before the first change on any host, of all hosts, in one report."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import gevent
 from pyinfra.api.host import Host as PyinfraHost
 
 from estate.checks.answers import faults_of
+from estate.facts.host_state import StateQuery, all_scripts, remember, split
 from estate.facts.quiet import ReadError, read
 from estate.inventory import Estate
 from estate.models.faults import Fault
@@ -75,7 +77,9 @@ def unreachable(estate: Estate, names: Collection[str], errors: Mapping[str, str
     return faults
 
 
-def _ask(estate: Estate, target: PyinfraHost, head: str) -> tuple[list[str], list[Fault]]:
+def _ask(
+    estate: Estate, target: PyinfraHost, head: str, queries: Sequence[StateQuery]
+) -> tuple[list[str], list[Fault]]:
     host, stack = estate.hosts[target.name], estate.stacks.get(target.name)
     mirrors = host.docker.registry_mirrors if isinstance(host, MainframeHost) else ()
     words = {
@@ -83,23 +87,30 @@ def _ask(estate: Estate, target: PyinfraHost, head: str) -> tuple[list[str], lis
         "PROJECT": stack.settings.project if stack else "",
         "PORTS": " ".join(bound_ports(stack)),
     }
+    # In a subshell: the preflight's exit is not the end, the head's is
+    script = f"{head}(\n{variables(words)}{shell('facts/preflight.sh')})\n{all_scripts(queries)}"
     began = time.time()
     try:
-        lines = read(target, f"{head}{variables(words)}{shell('facts/preflight.sh')}", timeout=TIMEOUT)
+        lines, states = split(read(target, script, timeout=TIMEOUT))
     except ReadError as error:
         fault = f"cannot run a command as root: {error}"
         return [], [Fault(f"{target.name}/sudo", fault, "let the login use sudo -n")]
+    remember(target, states)
     # The clock is read at the command's beginning: half of what it took would be wrong by the time of its images
     return lines, [*faults_of(target.name, lines, began), *key_faults(host, estate.ssh[target.name].key)]
 
 
 def examine(
-    estate: Estate, active: Iterable[PyinfraHost], head: str
+    estate: Estate,
+    active: Iterable[PyinfraHost],
+    head: str,
+    queries: Mapping[str, Sequence[StateQuery]] = MappingProxyType({}),
 ) -> dict[PyinfraHost, tuple[list[str], list[Fault]]]:
     """Ask all hosts at once: one remote command each.
 
     + head: shell that comes first, and may end it (the lock)
+    + queries: by host, the tasks whose state is read along
     """
-    greenlets = {target: gevent.spawn(_ask, estate, target, head) for target in active}
+    greenlets = {target: gevent.spawn(_ask, estate, target, head, queries.get(target.name, ())) for target in active}
     gevent.joinall(greenlets.values(), raise_error=True)
     return {target: greenlet.value for target, greenlet in greenlets.items()}

@@ -14,7 +14,16 @@ mesh = {
         "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     },
     "nodes": [
-        {"name": "zurich", "index": 1, "city": "Zurich", "provider": "hostkey", "region": "zrh", "plan": "hostkey-vps", "role": "hub", "price": 0},  # noqa: E501
+        {
+            "name": "zurich",
+            "index": 1,
+            "city": "Zurich",
+            "provider": "hostkey",
+            "region": "zrh",
+            "plan": "hostkey-vps",
+            "role": "hub",
+            "price": 0,
+        },
         {"name": "tokyo", "index": 2, "city": "Tokyo", "region": "nrt", "plan": "vc2-1c-1gb"},
         {"name": "newjersey", "index": 3, "city": "New Jersey", "region": "ewr", "plan": "vc2-1c-1gb"},
         {"name": "siliconvalley", "index": 4, "city": "Silicon Valley", "region": "sjc", "plan": "vc2-1c-1gb"},
@@ -28,7 +37,16 @@ mesh = {
         {"name": "sydney", "index": 12, "city": "Sydney", "region": "syd", "plan": "vc2-1c-1gb"},
         {"name": "johannesburg", "index": 13, "city": "Johannesburg", "region": "jnb", "plan": "vc2-1c-1gb"},
         {"name": "telaviv", "index": 14, "city": "Tel Aviv", "region": "tlv", "plan": "vc2-1c-1gb"},
-        {"name": "amsterdam", "index": 15, "city": "Amsterdam", "provider": "hostkey", "region": "ams", "plan": "hostkey-vps", "wave": "canary", "price": 0},  # noqa: E501
+        {
+            "name": "amsterdam",
+            "index": 15,
+            "city": "Amsterdam",
+            "provider": "hostkey",
+            "region": "ams",
+            "plan": "hostkey-vps",
+            "wave": "canary",
+            "price": 0,
+        },
         {"name": "dubai", "index": 16, "city": "Dubai", "provider": "hostkey", "region": "dxb", "plan": "hostkey-vps"},
     ],
 }

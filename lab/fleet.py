@@ -1,8 +1,10 @@
-"""What the lab adds to the fleet: a release of the clavitor stand-in, Uptime Kuma, and the controller as an operator."""
+"""What the lab adds to the fleet: a release of the clavitor stand-in, Uptime Kuma, the controller as an operator."""
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +31,20 @@ def ensure(paths: LabPaths, note: Callable[[str], None]) -> str:
     text = json.dumps({"operator": _public_key(paths), "release": release}, indent=2) + "\n"
     if not paths.mesh.exists() or paths.mesh.read_text() != text:
         paths.mesh.write_text(text)
-    return f"clavitor {VERSION}; {kuma.ensure(paths.kuma, note)}"
+    return f"clavitor {VERSION}; Uptime Kuma {_kuma(paths, note)}"
+
+
+def _kuma(paths: LabPaths, note: Callable[[str], None]) -> str:
+    """Unpack Uptime Kuma where the hub's container looks for it; its version."""
+    mark = paths.kuma / ".estate-lab"
+    archive = kuma.archive()
+    if not mark.exists() or mark.read_text() != archive.name:
+        note(f"unpacking {archive.name}")
+        shutil.rmtree(paths.kuma, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=paths.root) as scratch:
+            kuma.unpack(Path(scratch)).rename(paths.kuma)
+        mark.write_text(archive.name)
+    return kuma.version()
 
 
 def _public_key(paths: LabPaths) -> str:

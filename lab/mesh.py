@@ -1,18 +1,23 @@
 """The fleet as the lab has it: production's declaration, with the lab's addresses, times and release."""
 
 import json
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from estate.edge.hosts import declared_mesh
 from lab.hosts import ACME_NAME, by_name, select
 from lab.paths import lab_paths
+from lab.rootfs import NIXPKGS_ON_HOST
 
+FILES = Path(__file__).resolve().parent / "files"
 _PLACEHOLDER_KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 """Stands for the operator's before the first `estate lab up`, so that rendering works without a lab."""
 OPERATOR = "lab"
 _TIMES: dict[str, Any] = {
     # So that a test need not wait as a person would
-    "telemetry": {"interval": 2, "sev2_after": 20, "sev1_after": 60},
+    # The lab's certificates live for twelve hours
+    "telemetry": {"interval": 2, "sev2_after": 20, "sev1_after": 60, "cert_days": 0},
     "rollout": {"soak": 4, "health_timeout": 25, "revert_after": 45, "at_once": 2},
 }
 
@@ -43,6 +48,15 @@ def lab_mesh() -> dict[str, Any]:
         "nodes": [_node(node) for node in mesh["nodes"] if node["name"] in there],
         "operators": [{"name": OPERATOR, "index": 250, "public_key": extra["operator"]}],
         "release": extra["release"],
-        "first_login": "mitch",
+        # The stand-ins for nixos-infect and for Nix's installer lie where the script puts the real ones
+        "first_boot": {
+            "infect_sha256": sha256((FILES / "nixos-infect").read_bytes()).hexdigest(),
+            "nix_sha256": sha256(b"").hexdigest(),
+            "disk_mb": 500,
+            "swap_mb": 0,
+            "firmware": "any",
+            "root_label": "",
+        },
+        "nixpkgs": NIXPKGS_ON_HOST,
         "acme_directory": f"https://{ACME_NAME}/acme/local/directory",
     }

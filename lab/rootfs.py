@@ -95,13 +95,23 @@ class Rootfs:
         return ["mmdebstrap", *options, SUITE, "-", *self.sources]
 
 
+_LOGIN = (
+    f'chroot "$1" useradd -m -u 1001 -s /bin/bash -G sudo {USER}',
+    f'echo "{USER} ALL=(ALL:ALL) NOPASSWD:ALL" > "$1"/etc/sudoers.d/{USER}',
+    f'chmod 440 "$1"/etc/sudoers.d/{USER}',
+)
+FIRST_BOOT = "/var/lib/estate-first-boot"
+_INFECT = (
+    # Where files/edge/first_boot.sh puts the real ones, which it takes from there when their digest is right
+    f'mkdir -p "$1"{FIRST_BOOT} && : > "$1"{FIRST_BOOT}/nix-install',
+    f'mv "$1"/usr/local/sbin/nixos-infect "$1"{FIRST_BOOT}/nixos-infect',
+)
+
+
 def _host_hooks(masked: tuple[str, ...]) -> tuple[str, ...]:
     sbin = " ".join(f'"$1"/usr/local/sbin/{name}' for name in ("lab-init", "lab-seed"))
     return (
         f"chmod 755 {sbin}",
-        f'chroot "$1" useradd -m -u 1001 -s /bin/bash -G sudo {USER}',
-        f'echo "{USER} ALL=(ALL:ALL) NOPASSWD:ALL" > "$1"/etc/sudoers.d/{USER}',
-        f'chmod 440 "$1"/etc/sudoers.d/{USER}',
         'rm -f "$1"/etc/ssh/ssh_host_*',
         ': > "$1"/etc/machine-id',
         f'for u in {" ".join(masked)}; do ln -sf /dev/null "$1"/etc/systemd/system/$u; done',
@@ -115,7 +125,7 @@ def host_image() -> Rootfs:
         packages=HOST_PACKAGES,
         sources=tuple(host_sources(machine_sources())),
         files=(FILES / "lab-init", FILES / "lab-seed"),
-        hooks=_host_hooks(MASKED),
+        hooks=(*_host_hooks(MASKED), *_LOGIN),
     )
 
 
@@ -127,7 +137,7 @@ def edge_image() -> Rootfs:
         sources=tuple(host_sources(machine_sources())),
         files=(FILES / "lab-init", FILES / "lab-seed", FILES / "nixos-infect"),
         tree=(NIXPKGS, NIXPKGS_ON_HOST),
-        hooks=(*_host_hooks(MASKED + EDGE_MASKED), 'chmod 755 "$1"/usr/local/sbin/nixos-infect'),
+        hooks=(*_host_hooks(MASKED + EDGE_MASKED), *_INFECT),
     )
 
 

@@ -17,6 +17,10 @@ PACKAGES: Mapping[str, str] = {
     "wg-quick": "wireguard-tools",
     "wireguard-go": "wireguard-go",
     "nix-instantiate": "nix-bin",
+    "node": "nodejs",
+    "npm": "npm",
+    "g++": "g++",
+    "make": "make",
 }
 
 _CAPABILITIES = """

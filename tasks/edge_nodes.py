@@ -1,6 +1,6 @@
 """Edge fleet: generations and releases, wave by wave; a wave that fails ends the rollout."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -43,3 +43,9 @@ def edge_nodes(target: Host, active: Iterable[Host], desired: Desired, mine: Edg
     for i, step in enumerate(target.loop(order)):
         if i in (mine_at - 1, mine_at):
             _step(step.title)(desired, query, mine, keys, own=i == mine_at)
+
+
+@deploy("Edge monitors")
+def edge_monitors(desired: Desired, mine: EdgeHost, values: Mapping[str, str]) -> None:
+    """Tell the hub's Uptime Kuma what to watch, once every node is what it should be."""
+    operations.monitors(name="Provision monitors", desired=desired, query=StateQuery(desired), mine=mine, values=values)

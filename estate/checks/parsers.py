@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 from rich.table import Table
 
 from estate.checks.lint import lint_compose
+from estate.checks.nix import TOOLS as NIX_TOOLS
+from estate.checks.nix import check_nodes
 from estate.inventory import Estate
 from estate.models.faults import Fault
 from estate.models.stack import Stack
@@ -80,7 +82,7 @@ class Report:
     def table(self) -> Table:
         """One row a tool."""
         table = Table("tool", "files read", "faults")
-        for tool in sorted({parser.tool for parser in PARSERS} | self.read.keys()):
+        for tool in sorted({parser.tool for parser in PARSERS} | {*NIX_TOOLS} | self.read.keys()):
             count = "not usable here: skipped" if tool in self.missing else str(self.read.get(tool, 0))
             faults = sum(fault.path.startswith(f"{tool} ") for fault in self.faults)
             table.add_row(tool, count, str(faults) if faults else "")
@@ -151,4 +153,13 @@ def parse_all(estate: Estate) -> Report:
                 compose = build / name / "root" / stack.compose_dir.lstrip("/") / "docker-compose.yml"
                 report.read["compose-lint"] = report.read.get("compose-lint", 0) + 1
                 report.faults += lint_compose(compose, stack)
+        _read_nix(report, estate, build)
     return report
+
+
+def _read_nix(report: Report, estate: Estate, build: Path) -> None:
+    nodes = {name: build / name / "root" / "etc" / "nixos" for name in estate.hosts}
+    found = check_nodes({name: path for name, path in nodes.items() if path.is_dir()})
+    report.read |= found.read
+    report.missing |= found.missing
+    report.faults += found.faults

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from estate.cli import docs, history, hosts, lab, secrets
+from estate.cli import docs, edge, history, hosts, lab, secrets
 from estate.cli.errors import FAILED, err, out, readable_faults
 from estate.exit_codes import ExitCode
 
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.add_typer(lab.app, name="lab")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(hosts.app, name="hosts")
+app.add_typer(edge.app, name="edge")
 app.command("docs")(docs.docs)
 app.command("history")(history.history)
 

@@ -156,6 +156,8 @@ class Session:
         except httpx.HTTPError as error:
             fault = f"no answer ({self.endpoint.url}, {type(error).__name__})"
             raise UnreachableError(where, fault, transient=repeatable) from None
+        if answer.status_code == 204 and method == "DELETE":
+            return {}
         return self._checked(answer, where, repeatable)
 
     def _checked(self, answer: httpx.Response, where: str, repeatable: bool) -> Json:

@@ -1,6 +1,8 @@
 """One fact for everything that a task manages on a host: one remote command, whatever the number of items."""
 
 import shlex
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pyinfra.api.exceptions import FactProcessError
@@ -28,6 +30,10 @@ class StateQuery:
 
     def script(self) -> str:
         """The shell script that answers."""
+        return self.head() + shell("facts/host_state.sh")
+
+    def head(self) -> str:
+        """The beginning of that script: what is asked for."""
         desired = self.desired
         paths = [node.path for node in desired.tree]
         if desired.tree.nodes:
@@ -42,13 +48,13 @@ class StateQuery:
             "STAMPS": [handler.name for handler in desired.handlers],
             "PROJECT": [self.project],
         }
-        head = variables({name: " ".join(values) for name, values in words.items()})
+        asked = variables({name: " ".join(values) for name, values in words.items()})
         probes = "\n".join(
             f"    ({handler.probe}) >/dev/null 2>&1 || printf 'L\\t%s\\n' {shlex.quote(handler.name)}"
             for handler in desired.handlers
             if handler.probe
         )
-        return f"{head}probes() {{\n    :\n{probes}\n}}\n{shell('facts/host_state.sh')}"
+        return f"{asked}probes() {{\n    :\n{probes}\n}}\n"
 
 
 class TaskState(FactBase[HostState]):
@@ -71,6 +77,7 @@ class TaskState(FactBase[HostState]):
         return HostState()
 
 
+_BEGIN, _END = "state-begin", "state-end"
 _known: dict[str, dict[str, HostState]] = {}
 """By host and task. By the host's name: operations see pyinfra's proxy of it, hooks the host itself."""
 
@@ -91,3 +98,38 @@ def recall(host: Host, query: StateQuery) -> HostState:
     if key not in states:
         states[key] = host.get_fact(TaskState, query=query, _timeout=TIMEOUT)
     return states[key]
+
+
+def all_scripts(queries: Sequence[StateQuery]) -> str:
+    """One script for several tasks' states, each between two lines with its name."""
+    if not queries:
+        return ""
+    parts = [f"read_state() (\n{shell('facts/host_state.sh')})\n"]
+    for query in queries:
+        name = query.desired.task
+        parts.append(f"{query.head()}echo {_BEGIN} {name}\nread_state && echo {_END} {name}\n")
+    return "".join(parts)
+
+
+def split(lines: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """What such a script printed, by task, and what was printed outside of it; a state that broke off is left out."""
+    outside: list[str] = []
+    states: dict[str, list[str]] = {}
+    task, inside = "", outside
+    for line in lines:
+        kind, _, name = line.partition(" ")
+        if kind == _BEGIN:
+            task, inside = name, []
+        elif kind == _END and name == task:
+            states[task] = inside
+            inside = outside
+        else:
+            inside.append(line)
+    return outside, states
+
+
+def remember(host: Host, states: dict[str, list[str]]) -> None:
+    """Take these for what `recall` would read. One that cannot be parsed is left to it, which fails the host."""
+    for task, lines in states.items():
+        with suppress(ValueError, KeyError, IndexError):
+            _known.setdefault(host.name, {})[task] = parse(lines)

@@ -91,7 +91,7 @@ class Telemetry(Frozen):
     interval: int = Field(default=30, ge=1)
     sev2_after: int = Field(default=60, ge=2)
     sev1_after: int = Field(default=300, ge=5)
-    cert_days: int = Field(default=14, ge=1)
+    cert_days: int = Field(default=14, ge=0)
     disk_percent: int = Field(default=85, ge=1, le=100)
     error_percent: float = Field(default=5.0, gt=0)
 
@@ -105,6 +105,42 @@ class BreakGlass(Frozen):
 
     keys: tuple[str, ...] = ()
     sources: tuple[Cidr, ...] = ()
+
+
+class FirstBoot(Frozen):
+    """What turns a provider's Debian into NixOS, pinned.
+
+    + infect_sha256: of elitak/nixos-infect's file at that commit (2026-01-21), taken from its repository
+    + nix_sha256: of Nix's installer, as ten public repositories pin it; it checks the digest of what it fetches itself
+    + disk_mb: free on /: a closure, the channel that it is evaluated from, swap
+    + swap_mb: 0: none is made (a container cannot)
+    + root_label: which Debian's root file system gets, as files/nixos/hardware.nix finds it by that; empty: none (a
+      container has no file system of its own)
+    """
+
+    infect_commit: str = Field(default="7563801d3ae68c975e4027f4e31a3906dca95f30", pattern=r"^[0-9a-f]{40}$")
+    infect_sha256: Sha256 = "4cc3b5f8e4333ab4f02906d80a836c1b36e2887a51abf4eba4d9113b33934393"
+    nix_url: str = Field(default="https://releases.nixos.org/nix/nix-2.35.2/install", pattern=r"^https://")
+    nix_sha256: Sha256 = "9adda97297d9e8ab360df95c729eabff4f4f93d6db091953c3a68f29e3fb130c"
+    disk_mb: int = Field(default=7000, ge=1)
+    swap_mb: int = Field(default=2048, ge=0)
+    firmware: Literal["bios", "any"] = "bios"
+    root_label: str = Field(default="nixos", pattern=r"^[A-Za-z0-9_-]{0,16}$")
+
+
+class Provisioning(Frozen):
+    """How machines are ordered, and how they become NixOS.
+
+    + route: a fresh Debian is converted on the node, or an image is built centrally, which small machines need
+    + debian: the release that is converted; 12, as 13 keeps /tmp in memory
+    + snapshot: Vultr's id of the image's snapshot (`estate edge image` prints how to make one)
+    + patience: seconds for an ordered machine to run
+    """
+
+    route: Literal["infect", "image"] = "infect"
+    debian: Literal[12, 13] = 12
+    snapshot: str = ""
+    patience: int = Field(default=600, ge=10)
 
 
 class Mesh(Frozen):
@@ -122,6 +158,8 @@ class Mesh(Frozen):
     preshared_keys: bool = False
     nixos: str = Field(default="26.05", pattern=r"^\d\d\.(05|11)$")
     state_version: str = Field(default="26.05", pattern=r"^\d\d\.(05|11)$")
+    nixpkgs: str = ""
+    """Where Nixpkgs is taken from: a path, or the URL of an archive of one commit; empty: the release's channel."""
     cache_key: str = ""
     """The public key that the hub signs generations with; learned with the WireGuard keys."""
     generations: int = Field(default=3, ge=3)
@@ -132,6 +170,8 @@ class Mesh(Frozen):
     rollout: Rollout = Rollout()
     telemetry: Telemetry = Telemetry()
     break_glass: BreakGlass = BreakGlass()
+    first_boot: FirstBoot = FirstBoot()
+    provisioning: Provisioning = Provisioning()
     first_login: Name = "root"
     """Whom a provider's fresh machine lets in with our key."""
     acme_directory: str = ""

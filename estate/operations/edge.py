@@ -5,7 +5,7 @@ import gzip
 import io
 import tarfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 from pyinfra import host, inventory
@@ -17,7 +17,7 @@ from estate.edge.health import Sample, error_fault, sample, telemetry_faults
 from estate.edge.keys import Keys
 from estate.facts.host_state import StateQuery, recall
 from estate.inventory import Estate, current
-from estate.models.desired import Desired, File
+from estate.models.desired import STATE_DIR, Desired, File
 from estate.models.faults import EstateFaults, Fault
 from estate.models.host import EdgeHost
 from estate.operations.announce import announce
@@ -30,6 +30,7 @@ from estate.render.edge import (
     CONFIGURATION,
     DEPOT,
     GENERATION,
+    MONITORS,
     SIGNING_KEY,
     Wanted,
     fetch_words,
@@ -38,6 +39,7 @@ from estate.render.edge import (
 )
 from estate.render.shell import shell, variables
 from estate.render.templates import ROOT
+from estate.rollout.monitors import provision
 from estate.run.current import RETURNED
 
 BUILD_TIMEOUT = 1800
@@ -118,7 +120,6 @@ def fetch(desired: Desired, query: StateQuery, mine: EdgeHost, keys: Keys) -> Ge
         host.noop("the generation is the declared one")
         return
     estate, wanted = current(inventory), wanted_of(mine, keys)
-    announce(host, desired.task, [Change("release", mine.mesh.release.version, "fetch", (wanted.release_id,))])
     yield controller("note its errors before", lambda: _note_errors(mine))
     yield controller(f"build on {_hub(estate, mine)}", lambda: publish(estate, mine, desired, wanted))
     words = variables(fetch_words(mine.mesh, mine, keys, wanted))
@@ -164,7 +165,7 @@ def switch(desired: Desired, query: StateQuery, mine: EdgeHost, keys: Keys) -> G
         gate(estate, mine, keys, began[0])
 
     yield controller("ask the hub for its time", lambda: began.append(_hub_time(mine)))
-    (handler,) = desired.handlers
+    handler = next(handler for handler in desired.handlers if handler.name == GENERATION)
     yield from guarded(handler, Gate(well, rollout.health_timeout, rollout.revert_after, SWITCH_TIMEOUT))
 
 
@@ -210,3 +211,26 @@ def go_back(estate: Estate, mine: EdgeHost) -> list[Fault]:
         return [Fault(RETURNED, f"{mine.name}/{GENERATION}", "it runs what it ran before")]
     said = outcome.stderr.strip()[-500:] or f"exit code {outcome.code}"
     return [Fault(f"{mine.name}/rollback", said, f"`estate edge rollback {mine.name}`, or its console")]
+
+
+@operation()
+def monitors(
+    desired: Desired, query: StateQuery, mine: EdgeHost, values: Mapping[str, str]
+) -> Generator[StringCommand, None, None]:
+    """Make Uptime Kuma have the monitors that follow from the list of nodes.
+
+    + values: the estate's secrets
+    """
+    reasons = plan.due(desired, recall(host, query))
+    if MONITORS not in reasons:
+        host.noop("the monitors are the declared ones")
+        return
+    announce(host, desired.task, [Change("handler", MONITORS, "apply", (reasons[MONITORS],))])
+    handler = next(handler for handler in desired.handlers if handler.name == MONITORS)
+
+    def tell() -> None:
+        provision(mine.mesh, values)
+
+    yield controller("tell Uptime Kuma", tell)
+    stamp = f"mkdir -p {STATE_DIR}/applied && printf '%s\\n' {handler.digest} >{handler.stamp}"
+    yield script(stamp, timeout=30)

@@ -1,15 +1,20 @@
 """A node of the edge fleet as one task: its configuration, its environment, its generation and its release."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from pydantic import SecretStr
+
 from estate.edge.keys import Keys
-from estate.edge.secrets import derive, kuma_tokens, push_token
+from estate.edge.monitors import derive, kuma_token, push_token
+from estate.edge.monitors import wanted as wanted_monitors
 from estate.models.desired import STATE_DIR, Desired, Directory, File, Guard, Handler, Node, Tree
 from estate.models.edge import Mesh
 from estate.models.host import EdgeHost
+from estate.render.nixos import digest as configuration_digest
 from estate.render.nixos import nixos_tree
 from estate.render.shell import shell, variables
 
@@ -21,6 +26,8 @@ DEPOT = "/var/lib/estate/depot"
 SIGNING_KEY = "/var/lib/estate/depot-key"
 GENERATION = "generation"
 """The handler that switches, and the file that it stamps."""
+MONITORS = "monitors"
+"""The hub's handler for what Uptime Kuma watches."""
 
 
 @dataclass(frozen=True)
@@ -41,24 +48,27 @@ def depot_url(mesh: Mesh) -> str:
     return f"http://{mesh.address(mesh.hub)}:{mesh.depot_port}"
 
 
-def configuration_digest(files: tuple[File, ...]) -> str:
-    """The digest that stands in the generation itself (/etc/estate/configuration)."""
-    for file in files:
-        if file.path == f"{CONFIGURATION}/digest":
-            return file.content.decode().strip()
-    raise KeyError(f"{CONFIGURATION}/digest")
+def _seed(mesh: Mesh, values: Mapping[str, str]) -> SecretStr:
+    return SecretStr(values[mesh.push_seed])
 
 
 def _environment(mesh: Mesh, host: EdgeHost, values: Mapping[str, str]) -> File:
-    text = f"CLAVITOR_PUSH_TOKEN={push_token(mesh, values, host.node)}\n"
+    text = f"CLAVITOR_PUSH_TOKEN={push_token(_seed(mesh, values), host.name).get_secret_value()}\n"
     return File(ENVIRONMENT, text.encode(), mode=0o400, mask="dotenv")
 
 
 def _hub_secrets(mesh: Mesh, values: Mapping[str, str]) -> list[Node]:
     """What the push bridge lets pushes in by, and what it tells Kuma with."""
+    seed = _seed(mesh, values)
     document = {
-        "push": {node.name: push_token(mesh, values, node) for node in mesh.nodes},
-        "kuma": {node.name: kuma_tokens(mesh, values, node) for node in mesh.nodes},
+        "push": {node.name: push_token(seed, node.name).get_secret_value() for node in mesh.nodes},
+        "kuma": {
+            node.name: {
+                "sev2": kuma_token(seed, "sev2", node.name).get_secret_value(),
+                "sev1": kuma_token(seed, "sev1", node.name).get_secret_value(),
+            }
+            for node in mesh.nodes
+        },
     }
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     return [
@@ -70,13 +80,12 @@ def _hub_secrets(mesh: Mesh, values: Mapping[str, str]) -> list[Node]:
 def _preshared(mesh: Mesh, host: EdgeHost, values: Mapping[str, str]) -> list[Node]:
     if not mesh.preshared_keys:
         return []
-    from base64 import b64encode
-
+    seed = _seed(mesh, values)
     nodes = mesh.spokes if host.is_hub else (host.node,)
     files = [
         File(
-            f"/etc/wireguard/psk/{node.name}",
-            b64encode(derive(values[mesh.push_seed], "preshared", node)) + b"\n",
+            f"/etc/wireguard/psk/{node.name if host.is_hub else mesh.hub.name}",
+            b64encode(bytes.fromhex(derive(seed, f"preshared:{node.name}", 64).get_secret_value())) + b"\n",
             mode=0o400,
             mask="whole",
         )
@@ -153,12 +162,13 @@ def edge(host: EdgeHost, keys: Keys, values: Mapping[str, str]) -> Desired:
     wanted = Wanted(configuration_digest(files), mesh.release.sha256)
     private = [_environment(mesh, host, values), *_preshared(mesh, host, values)]
     private += _hub_secrets(mesh, values) if host.is_hub else []
-    tree = Tree((Directory(CONFIGURATION), Directory("/etc/clavitor", mode=0o700), *files, *private, *_parents(files)))
+    tree = Tree((Directory(CONFIGURATION), Directory("/etc/clavitor"), *files, *private, *_parents(files)))
     digest = sha256(f"{tree.digest}\0{wanted.release}\0{mesh.release.schema_version}".encode()).hexdigest()
     return Desired(
         task=TASK,
         tree=tree,
         handlers=(
+            *_monitors(mesh, host, values),
             Handler(
                 GENERATION,
                 _switch(mesh, wanted),
@@ -170,6 +180,14 @@ def edge(host: EdgeHost, keys: Keys, values: Mapping[str, str]) -> Desired:
             ),
         ),
     )
+
+
+def _monitors(mesh: Mesh, host: EdgeHost, values: Mapping[str, str]) -> tuple[Handler, ...]:
+    """Due when the monitors are others than the last that Uptime Kuma was told of."""
+    if not host.is_hub:
+        return ()
+    settings = [monitor.settings for monitor in wanted_monitors(mesh, _seed(mesh, values))]
+    return (Handler(MONITORS, ":", sha256(json.dumps(settings).encode()).hexdigest()),)
 
 
 def _parents(files: tuple[File, ...]) -> tuple[Directory, ...]:

@@ -13,6 +13,9 @@ from estate.render.dotenv import dotenv
 from estate.render.release import data_path, release_handler
 from estate.render.templates import render
 
+TASK = "docker_stack"
+"""The task that the stack's tree belongs to."""
+
 
 def config_dir(stack: Stack, service: Service) -> str:
     """Where the service's configuration lies on the host."""
@@ -171,7 +174,7 @@ def stack_tree(host: MainframeHost, stack: Stack, secrets: Mapping[str, str]) ->
     ]
     tree, handlers = Tree(tuple(nodes)), tuple(_handlers(stack, configs, secrets))
     return Desired(
-        "docker_stack",
+        TASK,
         packages=("curl", "jq"),
         tree=tree,
         handlers=(*handlers, release_handler(stack, tree, handlers)),

@@ -8,6 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from estate.render.nix_value import nix
+
 ROOT = Path(__file__).resolve().parents[2]
 """The repository: templates/ and files/ lie in it."""
 
@@ -23,6 +25,7 @@ def _environment() -> Environment:
         autoescape=False,  # noqa: S701 - configuration files, not HTML; pages ask for the |e filter
     )
     environment.filters["sh"] = shlex.quote
+    environment.filters["nix"] = nix
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     return environment
 

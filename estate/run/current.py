@@ -59,6 +59,11 @@ class HostRun:
     unlocked: bool = False
     error: str = ""
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing was changed here, and nothing failed."""
+        return not self.failed and all(operation.outcome == "unchanged" for operation in self.operations)
+
     def outcome(self) -> ExitCode:
         """How it ended for this host."""
         return host_outcome(failed=self.failed, lost=self.lost, unlocked=self.unlocked, returned=self.returned)

@@ -1,5 +1,7 @@
 """The host's journal: a file a run below /var/lib/estate/journal, written when the run leaves the host."""
 
+import shlex
+
 from estate.run.lock import Holder, release_script
 from estate.run.record import HostRecord, RunRecord
 from estate.secrets.redact import redact
@@ -7,6 +9,8 @@ from estate.secrets.redact import redact
 DIRECTORY = "/var/lib/estate/journal"
 KEPT = 200
 """Runs that a host remembers."""
+SHORT = 16 * 1024
+"""Characters of a record that may go with a command."""
 
 
 def _without_diffs(record: RunRecord) -> RunRecord:
@@ -46,6 +50,15 @@ def write_script(run: str) -> str:
     )
 
 
-def leave_script(me: Holder, *, journal: bool) -> str:
-    """Writes the run's record, if there is one to read, and gives the lock back."""
-    return (write_script(me.run) if journal else "") + release_script(me)
+def leave_script(me: Holder, text: str, *, quiet: bool) -> tuple[str, str]:
+    """What writes the run's record, if there is one, and gives the lock back, and what that reads.
+
+    + quiet: nothing was changed: the record is short and says nothing of what is on the host. It then goes with the
+      command, where others on the host might read it, and saves the round trip that sshd waits for before it lets a
+      command read
+    """
+    if not text:
+        return release_script(me), ""
+    if quiet and len(text) <= SHORT:
+        return f"printf %s {shlex.quote(text)} | {write_script(me.run)}{release_script(me)}", ""
+    return write_script(me.run) + release_script(me), text

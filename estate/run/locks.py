@@ -79,10 +79,10 @@ class Locks:
             # Or a renewal on its way could put back what is being given back
             self._greenlet.kill()
         text = journal_text(self.run.record(host.name)) if self.run.executing else ""
-        words = leave_script(self.run.me, journal=bool(text))
         mine = self.run.host(host.name)
+        words, reads = leave_script(self.run.me, text, quiet=mine.quiet)
         if not mine.lost:
-            read(host, words, timeout=_TIMEOUT, stdin=text)
+            read(host, words, timeout=_TIMEOUT, stdin=reads)
         else:
             # It may be back, though not on this connection; one that is not keeps its lock until the lease ends
-            run_as_root(host.name, self.ssh[host.name], words, stdin=text, timeout=_TIMEOUT, wait=4)
+            run_as_root(host.name, self.ssh[host.name], words, stdin=reads, timeout=_TIMEOUT, wait=4)

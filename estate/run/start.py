@@ -12,10 +12,12 @@ from rich.table import Table
 
 from estate import preflight
 from estate.exit_codes import ExitCode
+from estate.facts.host_state import StateQuery
 from estate.facts.quiet import read
 from estate.inventory import Estate
 from estate.models.desired import Desired
 from estate.models.faults import EstateFaults, Fault
+from estate.render import stack
 from estate.run.current import Run, current
 from estate.run.guard import refuse, register
 from estate.run.journal import interrupted_record, journal_text, write_script
@@ -62,6 +64,14 @@ def host_faults(estate: Estate, active: Collection[PyinfraHost]) -> list[Fault]:
     return [fault for _, faults in preflight.examine(estate, active, "").values() for fault in faults]
 
 
+def queries(wanted: Mapping[str, Mapping[str, Desired]]) -> dict[str, list[StateQuery]]:
+    """By host, the tasks whose state can be read with the preflight: all but the stack's, which asks Docker too."""
+    return {
+        name: [StateQuery(desired) for task, desired in tasks.items() if task != stack.TASK]
+        for name, tasks in wanted.items()
+    }
+
+
 def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, Mapping[str, Desired]]) -> None:
     """The preflight of all hosts at once, and their locks, in one command each; a dry run takes none.
 
@@ -71,7 +81,8 @@ def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, 
     for target in active:
         watch(target)
     locking = run is not None and not run.options.dry
-    found = preflight.examine(estate, active, take_script(run.me) if run is not None and locking else "")
+    head = take_script(run.me) if run is not None and locking else ""
+    found = preflight.examine(estate, active, head, queries(wanted))
     faults = [fault for _, faults in found.values() for fault in faults]
     if run is None:
         _raise(faults)

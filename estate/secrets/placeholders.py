@@ -1,5 +1,7 @@
 """Values for `estate render`: of the right form, the same every time, and no secrets."""
 
+from collections.abc import Mapping
+
 from estate.models.secret import SecretKind, SecretSpec
 from estate.models.stack import Stack
 from estate.render.infisical import HostAccess
@@ -13,7 +15,12 @@ ACCESS = HostAccess(
 
 def placeholders(stack: Stack) -> dict[str, str]:
     """A value for every secret of the stack."""
-    return {name: _placeholder(spec) for name, spec in sorted(stack.secrets().items())}
+    return values_for(stack.secrets())
+
+
+def values_for(specs: Mapping[str, SecretSpec]) -> dict[str, str]:
+    """A value for each of these secrets."""
+    return {name: _placeholder(spec) for name, spec in sorted(specs.items())}
 
 
 def _placeholder(spec: SecretSpec) -> str:

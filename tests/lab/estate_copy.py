@@ -13,6 +13,7 @@ from pathlib import Path
 from estate.exit_codes import ExitCode
 from estate.inventory import load
 from estate.secrets.sealed import Sealed, SealedFile
+from lab.standins.clavitor.build import build
 
 REPO = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -57,14 +58,30 @@ class Checkout:
         assert old in text, f"{path} does not contain {old!r}"
         file.write_text(text.replace(old, new))
 
-    def with_secret(self, name: str, value: str) -> None:
-        """Give a copy a sealed file of its own in which one secret has another value."""
+    def own_lab(self, but: str) -> Path:
+        """Give a copy a `.lab` of its own: everything in it is the real one's, but what begins with `but`."""
         own = self.root / ".lab"
         own.unlink()
         own.mkdir(mode=0o700)
         for path in (REPO / ".lab").iterdir():
-            if not path.name.startswith("secrets."):
+            if not path.name.startswith(but):
                 (own / path.name).symlink_to(path.resolve())
+        return own
+
+    def with_release(self, version: str, fault: str = "", schema: int = 1) -> str:
+        """Give a copy another release of the clavitor stand-in, with a fault if one is named; its sha256."""
+        own = self.own_lab("edge.json")
+        artifact = self.root / "build" / version / "clavitor"
+        digest = build(version, artifact, fault)
+        there = json.loads((REPO / ".lab" / "edge.json").read_text())
+        path = str(artifact.relative_to(self.root))
+        there["release"] = {"version": version, "path": path, "sha256": digest, "schema_version": schema}
+        (own / "edge.json").write_text(json.dumps(there))
+        return digest
+
+    def with_secret(self, name: str, value: str) -> None:
+        """Give a copy a sealed file of its own in which one secret has another value."""
+        own = self.own_lab("secrets.")
         sealed = sealed_copy()
         sealed.put({name: value})
         host = load(REPO / "inventories" / "lab.py").hosts["mainframe"]
@@ -127,7 +144,7 @@ class Checkout:
         return self.pyinfra("--dry", "--diff", *options)
 
 
-HOSTS = ("mainframe", "vps", "dl380p", "omv", "zurich", "tokyo")
+HOSTS = ("mainframe", "vps", "dl380p", "omv", "zurich", "tokyo", "amsterdam")
 
 FINGERPRINT = """
 find /opt/prodg/compose /opt/prodg/secrets /opt/prodg/scripts /etc/ssh /etc/nftables.conf /etc/docker /etc/sysctl.d \\

@@ -10,7 +10,7 @@ import testinfra
 from estate.inventory import Estate, load
 from estate.models.desired import Desired, File
 from estate.models.faults import EstateFaults
-from estate.models.host import Host
+from estate.models.host import EdgeHost, Host, MainframeHost
 from estate.models.service import Service
 from estate.models.stack import Stack
 from estate.render.host import tasks_of
@@ -66,7 +66,10 @@ def _nodes(config) -> list[Node]:
         except EstateFaults as error:
             raise pytest.UsageError(str(error)) from None
         nodes = []
+        config.estate_edge = [host for host in hosts.values() if isinstance(host, EdgeHost)]
         for name, host in hosts.items():
+            if isinstance(host, EdgeHost):
+                continue
             stack = estate.stacks.get(name)
             tasks = tasks_of(host, stack, placeholders(stack) if stack else {}, ACCESS)
             if tasks:
@@ -77,6 +80,10 @@ def _nodes(config) -> list[Node]:
 
 def pytest_generate_tests(metafunc):
     names = set(metafunc.fixturenames)
+    if "edge" in names:
+        _nodes(metafunc.config)
+        metafunc.parametrize("edge", metafunc.config.estate_edge, ids=lambda host: host.name, scope="session")
+        return
     if not {"node", *KINDS, *SITES} & names:
         return
     nodes = _nodes(metafunc.config)
@@ -158,3 +165,24 @@ def container(service: Service, seen: Observation) -> dict:
     found = seen.containers().get(service.name)
     assert found, f"{service.name} has no container"
     return found
+
+
+@pytest.fixture(scope="session")
+def edge_estate(request) -> Estate:
+    """The estate whose fleet is looked at."""
+    return _estate(request.config)
+
+
+@pytest.fixture(scope="session")
+def edge_hosts(request) -> list[EdgeHost]:
+    """The nodes of the fleet; tests of it are skipped where there is none."""
+    _nodes(request.config)
+    if not request.config.estate_edge:
+        pytest.skip("no edge node was chosen")
+    return request.config.estate_edge
+
+
+@pytest.fixture(scope="session")
+def acme_root(edge_estate) -> str:
+    """The root that the fleet's certificates come from, in PEM; empty for the system's."""
+    return next((h.tls.ca_root or "" for h in edge_estate.hosts.values() if isinstance(h, MainframeHost)), "")

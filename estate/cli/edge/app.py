@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from estate.cli.edge import provision
 from estate.cli.edge.common import Inventory, Nodes, chosen, fleet
 from estate.cli.edge.status import status
 from estate.cli.errors import err, out, readable_faults
@@ -13,6 +14,7 @@ from estate.exit_codes import ExitCode
 from estate.models.faults import EstateFaults, Fault, did_you_mean
 
 app = typer.Typer(help="The edge fleet: its nodes, their keys, rollouts.", no_args_is_help=True)
+provision.register(app)
 app.command()(status)
 
 
@@ -26,6 +28,7 @@ def install(inventory: Inventory, nodes: Nodes = None) -> None:
 
     The hub comes first: a spoke needs its key.
     """
+    from estate.edge.keys import keys_path
     from estate.rollout import install as work
 
     with readable_faults():
@@ -37,7 +40,7 @@ def install(inventory: Inventory, nodes: Nodes = None) -> None:
             wanted = [mesh.hub]
             err.print("The hub first; run this again for the others once it is deployed.")
         work.install(estate, wanted, _say)
-    out.print(f"{len(wanted)} nodes; their keys are in {work.keys_path(estate.name)}", markup=False, soft_wrap=True)
+    out.print(f"{len(wanted)} nodes; their keys are in {keys_path(estate.name)}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -68,6 +71,17 @@ def rollback(inventory: Inventory, nodes: Annotated[list[str], typer.Argument(he
         estate, mesh = fleet(inventory)
         work(estate, chosen(mesh, nodes), _say)
     raise typer.Exit(ExitCode.DONE)
+
+
+@app.command()
+def rotate(inventory: Inventory, nodes: Annotated[list[str], typer.Argument(help="Names of spokes.")]) -> None:
+    """Give spokes new WireGuard keys, one at a time; interrupted at any point, a second run finishes it."""
+    from estate.rollout.rotate import rotate as work
+
+    with readable_faults():
+        estate, mesh = fleet(inventory)
+        code = work(estate, inventory, chosen(mesh, nodes), _say)
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -10,7 +10,7 @@ SLOW = f'"touch {MARK}; sleep {{seconds}}; systemctl restart systemd-journald"'
 
 def slow_copy(tmp_path, seconds=25):
     """A checkout whose base task stops for a while in the middle of its handlers, on every host."""
-    for name in ("vps", "tokyo"):
+    for name in ("vps", "omv"):
         inside(name, f"rm -f {MARK}")
     copy = Checkout.copy_to(tmp_path / "estate")
     copy.edit("estate/render/base.py", '"systemctl restart systemd-journald"', SLOW.format(seconds=seconds))

@@ -12,29 +12,29 @@ from estate.cli import hosts
 from estate.exit_codes import ExitCode
 from estate.inventory import load
 
-BOTH = ("--limit", "vps", "--limit", "tokyo")
+BOTH = ("--limit", "vps", "--limit", "omv")
 
 
 @pytest.fixture
 def healed():
     yield
-    for name in ("tokyo", "vps"):
+    for name in ("omv", "vps"):
         heal(name)
         inside(name, "systemctl start ssh")
 
 
 @pytest.mark.fault(
-    "host unreachable", sees="the host, why, and what to do; nothing is changed on any", codes=[6], hosts="tokyo vps"
+    "host unreachable", sees="the host, why, and what to do; nothing is changed on any", codes=[6], hosts="omv vps"
 )
 @pytest.mark.parametrize("options", [("-y",), ("--dry",), ()], ids=["-y", "--dry", "interactive, no terminal"])
 @pytest.mark.usefixtures("healed")
 def test_a_host_that_is_down_stops_the_run_before_any_change(options):
     before = fingerprints()
-    inside("tokyo", "systemctl stop ssh")
+    inside("omv", "systemctl stop ssh")
     run = Checkout().pyinfra(*options, *BOTH)
-    inside("tokyo", "systemctl start ssh")
+    inside("omv", "systemctl start ssh")
     assert run.code == ExitCode.UNREACHABLE, run.text
-    assert "tokyo: unreachable: Could not connect" in run.text
+    assert "omv: unreachable: Could not connect" in run.text
     assert "EOF" not in run.text
     assert fingerprints() == before
 
@@ -62,14 +62,14 @@ def test_an_optional_host_is_left_out_by_name_only(tmp_path):
         inside("omv", "systemctl start ssh")
 
 
-@pytest.mark.fault("network black hole", sees="the host is named within its time limit", codes=[6], hosts="tokyo vps")
+@pytest.mark.fault("network black hole", sees="the host is named within its time limit", codes=[6], hosts="omv vps")
 @pytest.mark.usefixtures("healed")
 def test_a_black_hole_does_not_hang():
-    cut_off("tokyo")
+    cut_off("omv")
     began = time.monotonic()
     run = Checkout().pyinfra("-y", *BOTH)
     assert run.code == ExitCode.UNREACHABLE, run.text
-    assert "tokyo: unreachable" in run.text
+    assert "omv: unreachable" in run.text
     assert time.monotonic() - began < 30
 
 
@@ -77,13 +77,13 @@ def test_a_black_hole_does_not_hang():
     "network black hole in the middle of a run",
     sees="the host is lost within 30 s; the task in progress ends on the others, the next one does not begin",
     codes=[6],
-    hosts="tokyo vps",
+    hosts="omv vps",
 )
 @pytest.mark.usefixtures("healed")
 def test_a_host_that_vanishes_on_the_way_is_named(tmp_path):
     process = slow_copy(tmp_path, 40).start(*BOTH)
-    await_mark("tokyo")
-    cut_off("tokyo")
+    await_mark("omv")
+    cut_off("omv")
     began = time.monotonic()
     code, text = finish(process)
     assert code == ExitCode.UNREACHABLE, text

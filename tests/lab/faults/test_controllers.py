@@ -48,7 +48,7 @@ def test_a_run_that_lost_its_lock_changes_nothing_more(tmp_path):
         (("-y", "--no-wait"), "--no-wait: pyinfra ends with 0 after a failure"),
         (("-y", "--dry"), "--dry -y: pyinfra skips looking for changes"),
         (("-y", "--limit", "mainfraem"), "did you mean mainframe"),
-        (("-y", "--limit", "vps,tokyo"), "give the option once for every name"),
+        (("-y", "--limit", "vps,omv"), "give the option once for every name"),
     ],
 )
 def test_an_unsafe_command_line_is_refused(options, expected):
@@ -63,18 +63,18 @@ def test_an_unsafe_command_line_is_refused(options, expected):
     "one host fails in the middle",
     sees="which operation failed where; no host begins its next task",
     codes=[5],
-    hosts="vps tokyo",
+    hosts="vps omv",
 )
 def test_after_a_failure_no_host_begins_its_next_task(tmp_path):
     copy = Checkout.copy_to(tmp_path / "estate")
     copy.edit(
         "estate/render/base.py",
         '"systemctl restart systemd-journald"',
-        '"[ $(hostname) != tokyo ] && systemctl restart systemd-journald"',
+        '"[ $(hostname) != omv ] && systemctl restart systemd-journald"',
     )
     copy.edit("templates/base/journald.conf.j2", "[Journal]", "[Journal]\n# a change\n")
-    run = copy.deploy("--limit", "vps", "--limit", "tokyo")
+    run = copy.deploy("--limit", "vps", "--limit", "omv")
     assert run.code == ExitCode.NOT_RETURNED, run.text
     assert "stopped before Firewall, as Base failed" in run.text
     assert "Starting operation: Firewall" not in run.text
-    assert "tokyo: not returned (Base | Apply configuration)" in run.text
+    assert "omv: not returned (Base | Apply configuration)" in run.text

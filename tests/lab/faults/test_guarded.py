@@ -10,7 +10,7 @@ from scenes import finish
 
 from estate.exit_codes import ExitCode
 
-HOSTS = ("vps", "dl380p", "omv", "zurich", "tokyo")
+HOSTS = ("mainframe", "vps", "dl380p", "omv")
 LIMIT = tuple(word for name in HOSTS for word in ("--limit", name))
 AFTER = 12
 SSHD = "templates/base/sshd.conf.j2"

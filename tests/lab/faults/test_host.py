@@ -198,4 +198,4 @@ def test_a_refused_host_keeps_the_others_untouched(unmount):
     run = Checkout().deploy()
     assert run.code == ExitCode.REFUSED, run.text
     assert fingerprints() == before
-    assert all(lock_of(name) == "" for name in ("mainframe", "vps", "tokyo"))
+    assert all(lock_of(name) == "" for name in ("mainframe", "vps", "omv"))
