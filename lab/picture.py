@@ -7,6 +7,7 @@ reader's own fixed-width font is used.
 import fcntl
 import os
 import pty
+import select
 import struct
 import subprocess
 import sys
@@ -77,8 +78,12 @@ def record(argv: list[str]) -> tuple[str, int]:
     with subprocess.Popen(argv, cwd=REPO, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
         written = bytearray()
-        while block := _read(ours):
-            written += block
+        # Not until the terminal is closed: something that the command left behind may hold it open
+        ended = False
+        while not ended:
+            ended = process.poll() is not None
+            while select.select([ours], [], [], 0.05)[0] and (block := _read(ours)):
+                written += block
     os.close(ours)
     return written.decode(errors="replace"), process.returncode
 
