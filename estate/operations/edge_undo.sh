@@ -19,13 +19,15 @@ if [ -n "$release" ] && [ "$release" != "$now" ]; then
     ln -sfn "$release" /opt/clavitor/.current.new && mv -fT /opt/clavitor/.current.new /opt/clavitor/current
     printf '%s\n' "$schema" >"$state/schema"
 fi
+# A node that had none before waits for one
+[ -n "$release" ] || { systemctl stop clavitor.service; rm -f /opt/clavitor/current; }
 running=$(systemctl show -p MainPID --value clavitor.service 2>/dev/null)
 code=0
 if [ -n "$path" ] && [ -x "$path/bin/switch-to-configuration" ]; then
     nix-env -p /nix/var/nix/profiles/system --set "$path" || code=1
     systemd-run --quiet --collect --wait --pipe --unit="estate-return-$$" "$path/bin/switch-to-configuration" switch || code=1
 fi
-if [ "$release" != "$now" ] && [ "$(systemctl show -p MainPID --value clavitor.service)" = "$running" ]; then
+if [ -n "$release" ] && [ "$release" != "$now" ] && [ "$(systemctl show -p MainPID --value clavitor.service)" = "$running" ]; then
     systemctl restart clavitor.service
 fi
 exit "$code"

@@ -73,7 +73,8 @@ def _hub_secrets(mesh: Mesh, values: Mapping[str, str]) -> list[Node]:
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     return [
         Directory("/etc/push-bridge", mode=0o755),
-        File("/etc/push-bridge/secrets.json", text.encode(), mode=0o400, mask="whole"),
+        # Not by LoadCredential: systemd cannot mount one in every container, and loses it without a word
+        File("/etc/push-bridge/secrets.json", text.encode(), mode=0o440, group="push-bridge", mask="whole"),
     ]
 
 

@@ -44,7 +44,6 @@ in
     serviceConfig = hardening // {
       # -B: it runs from a directory that it cannot write to.
       ExecStart = "${pkgs.python3}/bin/python3 -B /etc/push-bridge/push_bridge";
-      LoadCredential = "secrets:/etc/push-bridge/secrets.json";
       Restart = "always";
       RestartSec = 5;
       User = "push-bridge";

@@ -29,7 +29,8 @@ def build(version: str, to: Path, fault: str = "") -> str:
     files[f"{PACKAGE}/{FILE}"] = json.dumps(asdict(Stamp(version, fault)), sort_keys=True)
     files |= {"__main__.py": MAIN, "lab/__init__.py": "", "lab/standins/__init__.py": ""}
     buffer = io.BytesIO()
-    buffer.write(b"#!/usr/bin/env python3\n")
+    # A unit of NixOS finds no python3: a Go binary would need none
+    buffer.write(b"#!/usr/bin/python3\n")
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # compressed bytes depend on zlib's version
         for name, text in sorted(files.items()):
             member = zipfile.ZipInfo(name, EPOCH)

@@ -24,8 +24,8 @@ in
       description = "Uptime Kuma";
       after = [ "network.target" ];
       wantedBy = [ "multi-user.target" ];
-      # Node reads a list of its own: this one has the lab's authority.
-      environment = { NODE_EXTRA_CA_CERTS = "/etc/ssl/certs/ca-certificates.crt"; } // cfg.settings;
+      # Node reads a list of its own: this one has the lab's authority. Debian has no NSS for dynamic users.
+      environment = { HOME = "/var/lib/uptime-kuma"; NODE_EXTRA_CA_CERTS = "/etc/ssl/certs/ca-certificates.crt"; } // cfg.settings;
       serviceConfig = {
         Type = "simple";
         StateDirectory = "uptime-kuma";
