@@ -17,7 +17,7 @@ def test_every_command_of_the_fleet_is_there_and_explained():
     from estate.cli.edge.app import app
 
     commands = set(typer.main.get_command(app).commands)
-    named = set(re.findall(r"estate edge ([a-z]+)", PAGE)) | {"destroy"}
+    named = set(re.findall(r"estate\s+edge\s+([a-z]+)", PAGE)) | {"destroy"}
     assert named <= commands
     assert commands - named == set(), "say in docs/edge.md what it is for"
 
