@@ -7,6 +7,8 @@ import typer
 
 from estate.cli.errors import FAILED, err, out, readable_faults
 from estate.docs import HEAD, secrets_page, services_page
+from estate.edge.fleet_map import fleet_map
+from estate.edge.fleet_page import fleet_page
 from estate.render.templates import ROOT
 from estate.topology import topology
 from lab.images import markdown_table
@@ -20,12 +22,18 @@ def pages() -> dict[Path, str]:
 
     estate = load((ROOT / "inventories" / "prod.py").resolve())
     name, stack = next(iter(estate.stacks.items()))
-    return {
+    found = {
         DIRECTORY / "services.md": services_page(stack),
         DIRECTORY / "secrets.md": secrets_page(stack),
         DIRECTORY / "topology.svg": topology(stack, estate.hosts, name),
         DIRECTORY / "lab-images.md": f"{HEAD}# Images of the lab\n\n{markdown_table()}\n",
     }
+    if estate.mesh is not None:
+        found |= {
+            DIRECTORY / "fleet.md": f"{HEAD}{fleet_page(estate.mesh)}",
+            DIRECTORY / "fleet.svg": fleet_map(estate.mesh),
+        }
+    return found
 
 
 def docs(check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when stale.")] = False) -> None:

@@ -128,9 +128,7 @@ def _units(lines: Iterable[str]) -> dict[str, Unit]:
 
 
 def _moment(text: str) -> float:
-    """Seconds since 1970 of "@1795263059" or "Sat 2026-11-21 12:10:59 UTC": which one is systemd's version; else 0."""
-    if text.startswith("@"):
-        return _number(text[1:]) or 0
+    """Seconds since 1970 of "Sat 2026-11-21 12:10:59 UTC"; 0 for none (systemd 252 and 257 know no number here)."""
     try:
         return datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC).timestamp()
     except ValueError:

@@ -29,7 +29,7 @@ say integrity $(head -n 1 /var/lib/clavitor/integrity 2>/dev/null)
 say failed $(systemctl list-units --failed --plain --no-legend 2>/dev/null | cut -d ' ' -f 1)
 units=clavitor.service
 for timer in $TIMERS; do units="$units $timer.timer $timer.service"; done
-systemctl show --timestamp=unix -p Id,LoadState,ActiveState,Result,LastTriggerUSec,NextElapseUSecRealtime $units |
+systemctl show -p Id,LoadState,ActiveState,Result,LastTriggerUSec,NextElapseUSecRealtime $units |
     sed "s/^./unit$tab&/"
 # Not `wg show dump`, which prints the private key and the preshared ones
 wg show "$INTERFACE" latest-handshakes 2>/dev/null | sed "s/^/handshake$tab/"

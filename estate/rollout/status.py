@@ -30,8 +30,8 @@ CONNECT = 8
 class View:
     """A sweep, judged.
 
-    + hub_away: why the hub could not be asked; empty when it could
-    + silence: why the push bridge did not answer; empty when it did
+    + hub_away: why the hub, which is installed, could not be asked; empty when it could
+    + silence: why its push bridge did not answer; empty when it did
     """
 
     at: float
@@ -112,4 +112,8 @@ def sweep(estate: Estate, mesh: Mesh) -> Sweep:
 def view(estate: Estate, mesh: Mesh, wanted: dict[str, Declared]) -> View:
     """One sweep, judged."""
     seen = sweep(estate, mesh)
-    return View(seen.at, judge(mesh, estate.keys, wanted, seen), seen.looks[mesh.hub.name].why, seen.silence)
+    rows = judge(mesh, estate.keys, wanted, seen)
+    if any(row.role == "hub" and row.state == "installing" for row in rows):
+        # There is nothing yet that could answer
+        return View(seen.at, rows)
+    return View(seen.at, rows, seen.looks[mesh.hub.name].why, seen.silence)

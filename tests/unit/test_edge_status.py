@@ -22,7 +22,7 @@ fetched\tcafe
 disk\t41\t9000000
 integrity\t1799000000\tok
 failed
-unit\tLastTriggerUSec=@1799900000
+unit\tLastTriggerUSec=Thu 2027-01-14 04:13:20 UTC
 unit\tId=estate-gc.timer
 unit\tLoadState=loaded
 unit\tActiveState=active
@@ -64,7 +64,7 @@ def test_an_answer_is_read():
     assert [found.switching, found.reverted, found.reboot, found.breakglass] == [False] * 4
 
 
-def test_units_are_read_whatever_systemd_writes_times_like():
+def test_units_are_read_whatever_order_systemd_writes_them_in():
     assert parse(ANSWER).units == {
         "estate-gc.timer": Unit(True, "active", "success", 1799900000, 0),
         "vault-check.timer": Unit(True, "active", "", 1799464320, 0),

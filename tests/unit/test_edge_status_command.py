@@ -14,6 +14,7 @@ from edge_sweep import NOW, WANTED, away, entry, look, sweep
 from rich.console import Console
 
 from estate.clients import edge_health
+from estate.edge.keys import Keys
 from estate.edge.status import judge
 from estate.edge.status_facts import parse
 from estate.edge.status_row import ROUTINE
@@ -89,6 +90,24 @@ def test_it_says_that_the_hub_is_away():
     assert "zurich, the hub, is away (timed out)" in found
     assert "push bridge does not answer (refused)" in found
     assert found.count("serves") >= len(mesh().nodes)
+
+
+def test_what_is_the_same_of_many_is_said_once():
+    fleet = mesh()
+    looks = {node.name: look(configuration="d" * 64) for node in fleet.spokes}
+    assert text(seen(looks=looks)).count("not the declared configuration") == 1
+    assert f"{len(fleet.spokes)} nodes " in text(seen(looks=looks))
+
+
+def test_a_fleet_that_is_not_installed_has_no_hub_to_miss(monkeypatch):
+    from estate.rollout import status
+
+    fleet = mesh()
+    looks = {node.name: away() for node in fleet.nodes}
+    monkeypatch.setattr(status, "sweep", lambda *_: sweep(looks=looks, bridge=None, silence="timed out"))
+    found = status.view(SimpleNamespace(keys=Keys()), fleet, {node.name: WANTED for node in fleet.nodes})
+    assert (found.code, found.hub_away, found.silence) == (ExitCode.CHANGES, "", "")
+    assert {row.state for row in found.rows} == {"installing"}
 
 
 def test_a_node_cannot_steer_the_terminal():

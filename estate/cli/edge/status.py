@@ -73,9 +73,13 @@ def _print(estate: "Estate", mesh: "Mesh", seen: "View", json_out: bool, indent:
 
 def _watch(estate: "Estate", mesh: "Mesh", wanted: dict[str, "Declared"], every: float, json_out: bool) -> int:
     """Look until Ctrl-C; ends with the code of the last look. In place at a terminal, else one after the other."""
+    from gevent import get_hub
+
     from estate.cli.edge.status_view import page
     from estate.rollout.status import view
 
+    # Ctrl-C is how this ends: gevent, which pyinfra brings, would print it as an error
+    get_hub().NOT_ERROR += (KeyboardInterrupt,)
     code = ExitCode.INTERRUPTED
     in_place = out.is_terminal and not json_out
     hint = f"every {every:g} s, Ctrl-C ends it"

@@ -29,6 +29,8 @@ _STATES: dict[State, str] = {
 _COLUMNS = ("node", "state", "gen", "release", "health", "cert", "db", "disk", "push", "wg", "backup", "check", "gc")
 _NUMBERS = {"gen", "cert", "disk", "push", "wg", "backup", "check", "gc", "clock"}
 _LONGEST = 300
+_MANY = 3
+"""So many nodes are no longer named one by one."""
 
 
 def age(seconds: float | None) -> str:
@@ -56,10 +58,10 @@ def _text(words: str, style: str = "") -> Text:
 
 def _head(estate: str, mesh: Mesh, seen: "View", hint: str) -> Text:
     moment = datetime.fromtimestamp(seen.at, UTC)
-    text = Text(f" {estate}", "bold")
-    text.append(f"  {len(mesh.nodes)} nodes, release {mesh.release.version} ({mesh.release.sha256[:8]})", "")
+    text = Text.assemble((f" {estate}", "bold"))
+    text.append(f"  {len(mesh.nodes)} nodes, release {mesh.release.version} ({mesh.release.sha256[:8]})")
     text.append(f"  {moment:%Y-%m-%d %H:%M:%S} UTC", "dim")
-    return text.append(f"  {hint}" if hint else "", "dim")
+    return text.append(f"  {hint}\n" if hint else "\n", "dim")
 
 
 def _hub(mesh: Mesh, seen: "View") -> list[Text]:
@@ -132,18 +134,29 @@ def _clock(off: float | None) -> tuple[str, str]:
     return ("ok", "green") if abs(off) < 1 else (f"{off:+.0f}s", "red" if abs(off) > CLOCK else "yellow")
 
 
+def _lines(row: Row) -> tuple[tuple[str, str], ...]:
+    """What there is to say of a node, each with its style."""
+    # That is said above the table already
+    notes = [text for text in row.notes if text != BEHIND_HUB]
+    # The first one says why it is in its state
+    style = "dim" if row.state == "current" else _STATES[row.state]
+    return tuple(
+        [(text, "red") for text in row.ill] + [(text, "dim" if at else style) for at, text in enumerate(notes)]
+    )
+
+
 def _said(rows: Iterable[Row]) -> Table:
-    """What is wrong, and what is worth knowing, node by node."""
+    """What is wrong, and what is worth knowing; once, when it is the same of many nodes."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for row in rows:
-        lines = [(text, "red") for text in row.ill]
-        # That is said above the table already
-        notes = [text for text in row.notes if text != BEHIND_HUB]
-        lines += [(text, _STATES[row.state] if text.startswith("away") else "dim") for text in notes]
+        groups.setdefault(_lines(row), []).append(row.name)
+    for lines, names in groups.items():
+        title = ", ".join(names) if len(names) < _MANY else f"{len(names)} nodes"
         for number, (text, style) in enumerate(lines):
-            table.add_row("" if number else row.name, _text(text, style))
+            table.add_row("" if number else title, _text(text, style))
     return table
 
 
