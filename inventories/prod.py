@@ -1,5 +1,6 @@
 """The production estate. Its data are in group_data/; what differs from the lab, in group_data/prod.py."""
 
+from estate.connector import connected
 from estate.inventory import validate
 
 mainframe = [("mainframe", {"ssh_hostname": "mainframe.prodg.studio"})]
@@ -41,4 +42,5 @@ edge = [
     ("dubai", {"ssh_hostname": "10.84.0.16", "index": 16, "city": "Dubai", "provider": "hostkey"}),
 ]
 
+all = connected(__file__, vars())
 validate(__file__)
