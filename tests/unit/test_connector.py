@@ -1,9 +1,11 @@
 """The connector: names stay, one connection to a jump host, a channel that is open before it is needed."""
 
+import pyinfra_cli  # noqa: F401  # isort: skip - it patches the standard library for gevent, as in every run
 import socket
 import threading
 import time
 
+import gevent
 import paramiko
 import pytest
 from pyinfra.api.inventory import Inventory
@@ -132,7 +134,7 @@ def waited(condition):
     deadline = time.monotonic() + 5
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        gevent.sleep(0.01)
     return True
 
 
