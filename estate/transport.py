@@ -13,7 +13,7 @@ import socket
 from typing import Any
 
 import gevent
-from paramiko import Channel, Message, PKey, SSHException
+from paramiko import AuthenticationException, Channel, Message, PKey, SSHException
 from paramiko import ServiceRequestingTransport as _Transport  # type: ignore[attr-defined]  # types-paramiko lacks it
 from paramiko.common import cMSG_SERVICE_REQUEST
 
@@ -101,5 +101,13 @@ class OneKeyTransport(CommandTransport):
         The greenlet begins when this one waits, that is, when the login is sent.
         """
         self.prepare()
-        allowed: list[str] = super().auth_publickey(username, key)
+        try:
+            allowed: list[str] = super().auth_publickey(username, key)
+        except AuthenticationException:
+            raise
+        except SSHException as error:
+            # paramiko keeps one last error a connection: the channel's refusal may hide the login's
+            if self.is_active() and not self.is_authenticated():
+                raise AuthenticationException("Authentication failed.") from error
+            raise
         return allowed

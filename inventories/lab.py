@@ -1,5 +1,6 @@
 """The lab: production's groups, on the containers that `estate lab up` boots (docs/lab.md)."""
 
+from estate.connector import connected
 from estate.inventory import validate
 from lab.inventory import inventory_hosts
 
@@ -10,4 +11,5 @@ homelab = inventory_hosts("homelab")
 vps = inventory_hosts("vps")
 edge = inventory_hosts("edge")
 
+all = connected(__file__, vars())
 validate(__file__)

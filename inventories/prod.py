@@ -1,5 +1,6 @@
 """The production estate. Its data are in group_data/; what differs from the lab, in group_data/prod.py."""
 
+from estate.connector import connected
 from estate.edge.hosts import edge_hosts
 from estate.inventory import validate
 
@@ -25,4 +26,5 @@ vps = [("vps", {"ssh_hostname": "vps.prodg.studio"})]
 
 edge = edge_hosts()
 
+all = connected(__file__, vars())
 validate(__file__)

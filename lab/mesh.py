@@ -18,7 +18,7 @@ _TIMES: dict[str, Any] = {
     # So that a test need not wait as a person would
     # The lab's certificates live for twelve hours
     "telemetry": {"interval": 2, "sev2_after": 20, "sev1_after": 60, "cert_days": 0},
-    "rollout": {"soak": 4, "health_timeout": 25, "revert_after": 45, "at_once": 2},
+    "rollout": {"soak": 4, "health_timeout": 25, "steady": 5, "revert_after": 45, "at_once": 2},
 }
 
 

@@ -26,7 +26,7 @@ def _step(title: str) -> Any:
             operations.fetch(name="Fetch generation and release", desired=desired, query=query, mine=mine, keys=keys)
             files.sync(name="Sync configuration", desired=desired, query=query)
             operations.switch(name="Switch", desired=desired, query=query, mine=mine, keys=keys)
-        operations.soak(name="Watch", desired=desired, query=query, mine=mine, own=own)
+        operations.soak(name="Watch", desired=desired, query=query, mine=mine, keys=keys, own=own)
 
     return step
 

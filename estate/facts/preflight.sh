@@ -23,11 +23,13 @@ if [ -n "$PORTS" ] && command -v ss >/dev/null; then
         done | sort -u
     done
 fi
-for path in / /var /opt; do
-    [ -d "$path" ] || continue
-    df -Pk "$path" | awk -v p="$path" 'NR==2 {printf "free\t%s\t%s\n", p, $4}'
-    df -Pi "$path" | awk -v p="$path" 'NR==2 {printf "inodes\t%s\t%s\n", p, $4}'
+there=/
+for path in /var /opt; do
+    [ ! -d "$path" ] || there="$there $path"
 done
+# One df for all: a row for each path, in their order
+df -Pk $there | awk -v paths="$there" 'BEGIN {split(paths, p, " ")} NR > 1 {printf "free\t%s\t%s\n", p[NR - 1], $4}'
+df -Pi $there | awk -v paths="$there" 'BEGIN {split(paths, p, " ")} NR > 1 {printf "inodes\t%s\t%s\n", p[NR - 1], $4}'
 present=
 if command -v docker >/dev/null; then
     present=$(docker image ls --format '{{.Repository}}:{{.Tag}}' 2>/dev/null)

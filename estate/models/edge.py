@@ -73,6 +73,7 @@ class Rollout(Frozen):
     + at_once: most nodes of a wave that switch at the same time
     + soak: seconds that a finished wave is watched before the next one starts
     + health_timeout: seconds for SSH, service, HTTPS and telemetry of a switched node to be well
+    + steady: seconds that the service has to run without a restart before it counts as well
     + error_factor: how many times the error rate of before is too much
     + revert_after: seconds after which a node takes a switch back that nobody has confirmed
     """
@@ -81,6 +82,7 @@ class Rollout(Frozen):
     at_once: int = Field(default=4, ge=1)
     soak: int = Field(default=60, ge=0)
     health_timeout: int = Field(default=90, ge=5)
+    steady: int = Field(default=15, ge=0)
     error_factor: float = Field(default=2.0, ge=1)
     revert_after: int = Field(default=180, ge=15)
 

@@ -139,6 +139,7 @@ def gate(estate: Estate, mine: EdgeHost, keys: Keys, since: float) -> None:
         "DIGEST": wanted.configuration,
         "RELEASE_ID": wanted.release_id,
         "NAME": mine.mesh.public_name(mine.node),
+        "STEADY": str(mine.mesh.rollout.steady),
     }
     text = f"{variables(words)}{shell('operations/edge_gate.sh')}"
     outcome = run_as_root(mine.name, estate.ssh[mine.name], text, timeout=30, wait=5)
@@ -180,7 +181,9 @@ def _hub_time(mine: EdgeHost) -> float:
 
 
 @operation()
-def soak(desired: Desired, query: StateQuery, mine: EdgeHost, own: bool) -> Generator[StringCommand, None, None]:
+def soak(
+    desired: Desired, query: StateQuery, mine: EdgeHost, keys: Keys, own: bool
+) -> Generator[StringCommand, None, None]:
     """Watch a switched node for a while; when its errors rise, it goes back.
 
     + own: False: it is another batch's turn, for which this node only waits
@@ -189,10 +192,10 @@ def soak(desired: Desired, query: StateQuery, mine: EdgeHost, own: bool) -> Gene
         host.noop("nothing to watch")
         return
     estate = current(inventory)
-    yield controller(f"watch {mine.name} for {mine.mesh.rollout.soak} s", lambda: _watch(estate, mine))
+    yield controller(f"watch {mine.name} for {mine.mesh.rollout.soak} s", lambda: _watch(estate, mine, keys))
 
 
-def _watch(estate: Estate, mine: EdgeHost) -> None:
+def _watch(estate: Estate, mine: EdgeHost, keys: Keys) -> None:
     before = _before.get(mine.name, Sample())
     end = time.monotonic() + mine.mesh.rollout.soak
     while time.monotonic() < end:
@@ -200,8 +203,11 @@ def _watch(estate: Estate, mine: EdgeHost) -> None:
         found = status(mine.mesh)
         said = error_fault(before, sample(found, mine.name), mine.mesh.rollout, mine.mesh.telemetry)
         if said:
-            faults = [Fault(f"{mine.name}/errors", said, "see its journal"), *go_back(estate, mine)]
-            raise EstateFaults(faults)
+            raise EstateFaults([Fault(f"{mine.name}/errors", said, "see its journal"), *go_back(estate, mine)])
+    try:
+        gate(estate, mine, keys, 0)
+    except EstateFaults as error:
+        raise EstateFaults([*error.faults, *go_back(estate, mine)]) from None
 
 
 def go_back(estate: Estate, mine: EdgeHost) -> list[Fault]:

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from gevent.lock import RLock
+
 from estate.exit_codes import ExitCode
 from estate.models.faults import Fault
 from estate.render.templates import ROOT
@@ -25,6 +27,7 @@ RETURNED, NOT_RETURNED = "estate:returned", "estate:not-returned"
 """How a command that failed says, in a line of its output, whether it took its change back."""
 LOCK_LOST = "the lock was lost"
 _KEPT_LINES = 60
+_commit_lock = RLock()
 
 
 def new_id(now: datetime) -> str:
@@ -33,9 +36,17 @@ def new_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%SZ}-{letters}"
 
 
-@cache
 def commit() -> str:
-    """The repository's commit, `+` behind it when the tree has changes; "unknown" outside of git."""
+    """The repository's commit, `+` behind it when the tree has changes; "unknown" outside of git.
+
+    Hosts ask for it all at once: the first one starts git, the others wait for it.
+    """
+    with _commit_lock:
+        return _commit()
+
+
+@cache
+def _commit() -> str:
     command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)

@@ -6,10 +6,12 @@ import os
 import re
 import signal
 import sys
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
 import click
+import gevent
 from pyinfra.api.state import State, StateStage
 from pyinfra.connectors import util as connector
 from pyinfra.context import ctx_state
@@ -25,6 +27,8 @@ from estate.run.saved import save_planned
 
 PURPOSE = "ESTATE_PURPOSE"
 """Environment variable: what the wrapper was called with, for lock and journal."""
+_AFTER_CONNECTING = 0.02
+"""Seconds in which pyinfra has begun to connect to all hosts."""
 _CONNECT_ERROR = re.compile(r"^\s*\[(?P<host>[^\]]+)\]\s+(?P<text>\S.*)$")
 
 
@@ -55,6 +59,8 @@ def install(estate: Estate) -> None:
     groups = {host.group for host in estate.hosts.values()} | {"all", estate.name}
     if faults := option_faults(options, estate.hosts, groups):
         raise EstateFaults(faults)
+    # What deploy.py imports takes longer than a round trip: it is imported while the hosts answer
+    gevent.spawn_later(_AFTER_CONNECTING, import_module, "estate.deployment")
     state = ctx_state.get()
     # With -y pyinfra asks nothing; without it this keeps it from asking: a fault ends the run, no question
     state.should_raise_failed_hosts = lambda _: False

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Collection, Mapping
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
+import gevent
 from pyinfra import logger
 from pyinfra.api.host import Host as PyinfraHost
 from pyinfra.api.inventory import Inventory
-from rich.console import Console
-from rich.table import Table
 
 from estate import preflight
 from estate.exit_codes import ExitCode
@@ -18,7 +18,7 @@ from estate.inventory import Estate
 from estate.models.desired import Desired
 from estate.models.faults import EstateFaults, Fault
 from estate.render import stack
-from estate.run.current import Run, current
+from estate.run.current import Run, commit, current
 from estate.run.guard import refuse, register
 from estate.run.journal import interrupted_record, journal_text, write_script
 from estate.run.link import watch
@@ -26,6 +26,9 @@ from estate.run.lock import interrupted, lock_fault, take_script, was_taken
 from estate.run.locks import Locks
 from estate.run.recorder import Recorder
 from estate.run.saved import present_plan
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class UnreachableFaults(EstateFaults):
@@ -78,6 +81,7 @@ def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, 
     Raises EstateFaults with every fault of every host.
     """
     run = current()
+    gevent.spawn(commit)  # for the journal: git works while the hosts answer
     for target in active:
         watch(target)
     locking = run is not None and not run.options.dry
@@ -122,8 +126,10 @@ def _name_interrupted(run: Run, estate: Estate, target: PyinfraHost, lines: list
     read(target, write_script(holder.run), stdin=journal_text(record))
 
 
-def fault_table(faults: Collection[Fault]) -> Table:
+def fault_table(faults: Collection[Fault]) -> "Table":
     """All faults of all hosts, for a person at a terminal."""
+    from rich.table import Table  # only now: importing it takes longer than a round trip
+
     table = Table("where", "what is wrong", "what to do", title=f"{len(faults)} faults, nothing was changed")
     for fault in sorted(faults):
         table.add_row(fault.path, fault.fault, fault.remedy)
@@ -138,5 +144,7 @@ def refused(error: EstateFaults) -> str:
         refuse(run, list(error.faults), codes.get(type(error), ExitCode.REFUSED))
     if not sys.stderr.isatty():
         return str(error)
+    from rich.console import Console
+
     Console(stderr=True, highlight=False).print(fault_table(error.faults))
     return f"refused: {len(error.faults)} faults (above), nothing was changed"

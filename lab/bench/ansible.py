@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,9 @@ from pathlib import Path
 import yaml
 
 from lab.bench.playbook import Playbook
+from lab.docker import Docker
 from lab.errors import LabError
+from lab.hosts import by_name
 from lab.paths import LabPaths
 from lab.run import Result, run
 
@@ -44,9 +46,9 @@ def executions(text: str) -> dict[str, int]:
     return dict(Counter(_EXECUTED.findall(text)))
 
 
-def configuration(paths: LabPaths, folder: Path) -> str:
+def configuration(ssh_config: Path, folder: Path) -> str:
     """The ansible.cfg of the comparison."""
-    ssh = f"-F {paths.ssh_config} -o ControlMaster=auto -o ControlPersist=120s"
+    ssh = f"-F {ssh_config} -o ControlMaster=auto -o ControlPersist=120s"
     return "\n".join(
         [
             "[defaults]",
@@ -73,6 +75,15 @@ def ensure(paths: LabPaths) -> Path:
         run([sys.executable, "-m", "venv", str(program.parent.parent)])
         run([str(program.parent / "pip"), "install", "--quiet", REQUIREMENT], remedy="check that PyPI can be reached")
     return program
+
+
+def ensure_python(docker: Docker, names: Iterable[str]) -> None:
+    """Install what Ansible needs on the lab's hosts."""
+    for name in names:
+        host = by_name(name)
+        if host is not None and not docker.exec(host.container, "test", "-x", "/usr/bin/python3", check=False).ok:
+            install = "apt-get -q update && apt-get -q -y install --no-install-recommends python3"
+            docker.exec(host.container, "sh", "-c", install, timeout=600)
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,7 @@ def _told(result: Result) -> str:
 
 
 @contextmanager
-def written(paths: LabPaths, program: Path, book: Playbook, hosts: list[str]) -> Iterator[Ansible]:
+def written(ssh_config: Path, program: Path, book: Playbook, hosts: list[str]) -> Iterator[Ansible]:
     """The playbook in a private folder, which holds secrets and is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="estate-bench-") as name:  # made with mode 0700
         folder = Path(name)
@@ -124,7 +135,7 @@ def written(paths: LabPaths, program: Path, book: Playbook, hosts: list[str]) ->
             target.write_bytes(content)
         (folder / "playbook.yml").write_text(yaml.safe_dump(book.plays, sort_keys=False))
         (folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": {host: {} for host in hosts}}}))
-        (folder / "ansible.cfg").write_text(configuration(paths, folder))
+        (folder / "ansible.cfg").write_text(configuration(ssh_config, folder))
         one = Ansible(program, folder)
         try:
             yield one

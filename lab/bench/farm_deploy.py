@@ -4,4 +4,4 @@ from pyinfra import host, inventory
 
 from lab.bench.farm_job import edge, prepared
 
-edge(prepared(inventory)[host.name]["edge"])
+edge(prepared(inventory)[host.name]["edge"])  # type: ignore[call-arg,arg-type]  # pyinfra types deploys as operations

@@ -133,10 +133,10 @@ class Bench:
     def _ansible(self, step: Step, everywhere: str) -> list[Row]:
         step.note("installing ansible-core")
         program = ansible.ensure(self.paths)
-        self._ensure_python()
+        ansible.ensure_python(self.docker, self.estate.hosts)
         jobs = make_jobs(self.estate, list(self.estate.hosts), mode_of())
         book = playbook({name: job.tasks for name, job in jobs.items()}, self.estate.stacks)
-        with ansible.written(self.paths, program, book, list(jobs)) as one:
+        with ansible.written(self.paths.ssh_config, program, book, list(jobs)) as one:
             step.note("Ansible, counting")
             counts = ansible.executions(one.play((), "all", "-vvv")[1])
             own = {MAINFRAME: counts.get(MAINFRAME, 0)}
@@ -148,13 +148,3 @@ class Bench:
                         step.note(f"{row.title}, {row.scope}, {rtt} ms")
                         row.seconds[rtt] = [one.play(prefix, limit)[0]]
         return list(rows.values())
-
-    def _ensure_python(self) -> None:
-        for name in self.estate.hosts:
-            host = by_name(name)
-            if (
-                host is not None
-                and not self.docker.exec(host.container, "test", "-x", "/usr/bin/python3", check=False).ok
-            ):
-                install = "apt-get -q update && apt-get -q -y install --no-install-recommends python3"
-                self.docker.exec(host.container, "sh", "-c", install, timeout=600)

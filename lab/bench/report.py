@@ -9,7 +9,13 @@ from rich.table import Table
 from lab.bench.measure import Row
 from lab.errors import LabError
 
-START, END = "<!-- bench:start -->", "<!-- bench:end -->"
+
+def markers(name: str) -> tuple[str, str]:
+    """What stands before and behind a generated section."""
+    return f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+
+
+START, END = markers("bench")
 
 
 def machine(cores: int, meminfo: str) -> str:
@@ -60,15 +66,16 @@ def markdown(rows: Sequence[Row], rtts: Sequence[int], runs: int, command: str, 
     return "\n".join(lines)
 
 
-def replace_section(text: str, section: str) -> str:
+def replace_section(text: str, section: str, name: str = "bench") -> str:
     """The document with its generated section replaced. Raises LabError when it has no markers."""
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
+    first, last = markers(name)
+    before, start, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not (start and end):
-        raise LabError(f"the file has no {START} … {END}", "put both markers where the table belongs")
-    return f"{before}{START}\n{section}\n{END}{after}"
+        raise LabError(f"the file has no {first} … {last}", "put both markers where the table belongs")
+    return f"{before}{first}\n{section}\n{last}{after}"
 
 
-def write_section(file: Path, section: str) -> None:
+def write_section(file: Path, section: str, name: str = "bench") -> None:
     """Replace the generated section of a file."""
-    file.write_text(replace_section(file.read_text(), section))
+    file.write_text(replace_section(file.read_text(), section, name))
