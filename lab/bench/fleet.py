@@ -70,7 +70,7 @@ class Fleet:
 
     @contextmanager
     def ansible(self) -> Iterator[Once]:
-        """A playbook for the same content, with a connection that is there already (its own advantage)."""
+        """A playbook for the same content, pipelined over one connection a node, which is cold as the others' are."""
         paths, tasks = lab_paths(), self.place.tasks()
         self.note("installing ansible-core")
         program = ansible.ensure(paths)
@@ -81,6 +81,7 @@ class Fleet:
             with ansible.written(config, program, book, list(tasks)) as one:
 
                 def once(prefix: tuple[str, ...]) -> float:
+                    one.disconnect()  # a connection that was made near must not serve a far run
                     return one.play(prefix, "all")[0]
 
                 yield once

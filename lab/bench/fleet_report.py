@@ -59,7 +59,7 @@ def markdown(title: str, where: str, rows: Sequence[Row], sizes: Sequence[Size],
     ]
     head = ["round trip", "remote commands, each", "`deploy.py`, s", "asyncssh script, s", "ratio", "Ansible, s"]
     lines = [
-        f"No-op deploys of {title}, on {where}; the median of {runs}, Ansible once, over connections that it had kept.",
+        f"No-op deploys of {title}, on {where}; the median of {runs}, Ansible once; all connections are cold.",
         "",
         *_table(head, fleet),
     ]
