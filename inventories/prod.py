@@ -1,7 +1,7 @@
 """The production estate. Its data are in group_data/; what differs from the lab, in group_data/prod.py."""
 
 from estate.connector import connected
-from estate.edge.hosts import edge_hosts
+from estate.edge.inventory import edge_hosts
 from estate.inventory import validate
 
 mainframe = [("mainframe", {"ssh_hostname": "mainframe.prodg.studio"})]
@@ -24,7 +24,7 @@ homelab = [
 
 vps = [("vps", {"ssh_hostname": "vps.prodg.studio"})]
 
-edge = edge_hosts()
+edge = edge_hosts(__file__)
 
 all = connected(__file__, vars())
 validate(__file__)

@@ -5,9 +5,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from estate.edge.hosts import declared_mesh
+from estate.edge.inventory import declared_mesh
 from lab.hosts import ACME_NAME, by_name, select
-from lab.paths import lab_paths
+from lab.paths import REPO, lab_paths
 from lab.rootfs import NIXPKGS_ON_HOST
 
 FILES = Path(__file__).resolve().parent / "files"
@@ -43,7 +43,7 @@ def lab_mesh() -> dict[str, Any]:
 
     there = {host.name for host in select(current_profile()) if host.group == "edge"}
     extra = additions()
-    mesh = declared_mesh() | _TIMES
+    mesh = declared_mesh(REPO) | _TIMES
     return mesh | {
         "nodes": [_node(node) for node in mesh["nodes"] if node["name"] in there],
         "operators": [{"name": OPERATOR, "index": 250, "public_key": extra["operator"]}],

@@ -39,6 +39,7 @@ from estate.render.edge import (
 )
 from estate.render.shell import shell, variables
 from estate.render.templates import ROOT
+from estate.rollout.artifact import check_artifact
 from estate.rollout.monitors import provision
 from estate.run.current import RETURNED
 
@@ -106,8 +107,6 @@ def ship_release(estate: Estate, mine: EdgeHost) -> None:
 
 def artifact(mine: EdgeHost) -> Path:
     """The release on the controller, its sha256 and signature checked. Raises EstateFaults."""
-    from estate.edge.artifact import check_artifact
-
     path = ROOT / mine.mesh.release.path
     check_artifact(path, mine.mesh.release)
     return path

@@ -19,6 +19,7 @@ from estate.services import CATALOG
 REPO = Path(__file__).resolve().parents[2]
 MAINFRAME = "group_data/mainframe.py"
 PROD = "inventories/prod.py"
+EDGE = "group_data/edge.py"
 
 
 @pytest.fixture
@@ -102,14 +103,11 @@ TABLE = [
         '"user": "progroup"',
         "preauth_keys/0/user: progroup is not a user; did you mean prodg",
     ),
-    (
-        PROD,
-        '"index": 3,',
-        '"index": 2,',
-        "inventories/edge/newjersey/index: 2 is also that of tokyo; give each node its own",
-    ),
-    (PROD, '"role": "hub"', '"role": "spoke"', "inventories/edge: 0 hubs (none); declare exactly one"),
-    (PROD, '"role": "hub"', '"role": "king"', "inventories/prod/zurich/role: "),
+    (EDGE, '"index": 3,', '"index": 2,', "newjersey"),
+    (EDGE, '"role": "hub"', '"role": "spoke"', "exactly one node is the hub, not 0"),
+    (EDGE, '"role": "hub"', '"role": "king"', "group_data/edge/mesh/nodes/0/role: "),
+    (EDGE, '"plan": "vc2-1c-1gb"', '"plan": "vc2-1c-7gb"', "group_data/edge/mesh"),
+    (EDGE, '"budget": 100', '"budget": 10', "group_data/edge/mesh/budget: "),
     (PROD, '"vmid": 141', '"vmid": 1', "inventories/prod/postgres/vmid: "),
     (PROD, "10.20.0.42", "10.20.0.41", 'inventories/homelab/authentik: address "10.20.0.41" is also that of postgres'),
     (

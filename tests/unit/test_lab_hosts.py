@@ -28,6 +28,7 @@ def test_the_default_profile_has_one_of_everything() -> None:
         "omv",
         "zurich",
         "tokyo",
+        "amsterdam",
     ]
 
 

@@ -89,5 +89,5 @@ def test_ssh_itself_reads_the_configuration(tmp_path: Path) -> None:
         shown = subprocess.run(["ssh", "-G", "-F", str(config), "tokyo"], capture_output=True, text=True, check=True)
     except FileNotFoundError:
         pytest.skip("ssh is not installed")
-    assert "hostname 10.99.0.102\n" in shown.stdout
+    assert "hostname 10.84.0.2\n" in shown.stdout
     assert "user mitch\n" in shown.stdout

@@ -13,7 +13,7 @@ ALLOWED = {
     "render": {"models", "services", "edge", "render"},
     "plan": {"models", "render", "plan"},
     "secrets": {"models", "render", "secrets"},
-    "clients": {"clients", "models", "secrets"},
+    "clients": {"clients", "models", "edge", "secrets"},
 }
 PURE = ("models", "services", "edge", "render", "plan")
 

@@ -3,26 +3,24 @@
 import runpy
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 from estate.models.edge import Mesh
-from estate.render.templates import ROOT
-
-GROUP_DATA = ROOT / "group_data" / "edge.py"
 
 
-def declared_mesh() -> dict[str, Any]:
-    """The mesh as group_data/edge.py writes it: plain values, not validated yet."""
-    mesh: dict[str, Any] = runpy.run_path(str(GROUP_DATA))["mesh"]
+def declared_mesh(root: Path) -> dict[str, Any]:
+    """The mesh as group_data/edge.py below `root` writes it: plain values, not validated yet."""
+    mesh: dict[str, Any] = runpy.run_path(str(root / "group_data" / "edge.py"))["mesh"]
     return mesh
 
 
-def edge_hosts(mesh: Mapping[str, Any] | None = None) -> list[tuple[str, dict[str, Any]]]:
-    """The inventory group: every node at its address in the mesh.
+def edge_hosts(inventory_file: str) -> list[tuple[str, dict[str, Any]]]:
+    """The inventory group: every node of group_data beside this inventory, at its address in the mesh.
 
     Lenient: what is wrong with the mesh is said by its model, all faults at once.
     """
-    mesh = declared_mesh() if mesh is None else mesh
+    mesh = declared_mesh(Path(inventory_file).resolve().parents[1])
     nodes: Iterable[Mapping[str, Any]] = mesh.get("nodes", ())
     subnet = IPv4Network(mesh.get("subnet", Mesh.model_fields["subnet"].default))
     return [
