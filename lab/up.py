@@ -1,13 +1,15 @@
 """`estate lab up`: every step finds out for itself whether there is anything to do."""
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab import ca, containers, engine, fleet, keys, limits, machines, rootfs, secrets, services, system
 from lab.docker import LABEL, Docker, find_docker
 from lab.errors import LabError
 from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
-from lab.images import ensure
+from lab.images import ensure, kuma
 from lab.parallel import parallel
 from lab.paths import LabPaths
 from lab.progress import Progress
@@ -28,12 +30,14 @@ def up(paths: LabPaths, profile: Profile, progress: Progress) -> None:
     """Bring the lab of a profile up, from wherever it is."""
     lab = Lab(paths, progress, select(profile), os.environ.get("LAB_IMAGES") == "upstream")
     _packages(progress)
+    # npm and a compiler are busy for minutes, and need nothing that comes before
+    building = ThreadPoolExecutor(1).submit(kuma.archive)
     docker = _engine(lab)
     images = _base_images(lab, docker)
     _network(lab, docker)
     _keys(lab)
     _servers(lab, docker, images.infra)
-    _fleet(lab)
+    _fleet(lab, building)
     _hosts(lab, docker, images)
     keys.write_if_changed(paths.profile, f"{profile}\n")
     _images(lab, docker)
@@ -73,8 +77,9 @@ def _base_images(lab: Lab, docker: Docker) -> BaseImages:
     return BaseImages(*(image for image, _ in made))
 
 
-def _fleet(lab: Lab) -> None:
+def _fleet(lab: Lab, building: Future[Path]) -> None:
     with lab.progress.step("The fleet's release, operator and Uptime Kuma") as step:
+        building.result()
         step.done(fleet.ensure(lab.paths, step.note))
 
 

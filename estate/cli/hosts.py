@@ -1,6 +1,7 @@
 """`estate hosts`: whose host keys we trust; a first contact is approved by a person, never by default."""
 
 import subprocess
+from dataclasses import replace as replace_address
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated
@@ -70,24 +71,32 @@ def _read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def _trust(name: str, ssh: Ssh, replace: bool, yes: str) -> str:
-    """Pin one host's key; says what was done."""
+def _trust(name: str, ssh: Ssh, replace: bool, yes: str, seen_at: str = "") -> str:
+    """Pin one host's key; says what was done.
+
+    + seen_at: where it answers now, when that is not where it will; pinned for both
+    """
     path, where = Path(ssh.known_hosts), address(ssh)
-    old, new = pinned(_read(path), where), scan(ssh)
+    shows = replace_address(ssh, hostname=seen_at, port=22) if seen_at else ssh
+    old, new = pinned(_read(path), where), scan(shows)
     shown = ", ".join(fingerprint(key) for key in sorted(new))
-    if new <= old:
+    both = dict.fromkeys((where, address(shows)))
+    if all(new <= pinned(_read(path), one) for one in both):
         return f"{name}: {shown} is pinned already"
     if old and not replace:
         before = ", ".join(fingerprint(key) for key in sorted(old))
         remedy = "when the host was installed anew: --replace; otherwise somebody may be listening"
         raise EstateFaults([Fault(name, f"its key is {shown}, pinned is {before}", remedy)])
-    err.print(f"{name} ({where}) shows {shown}", markup=False)
+    err.print(f"{name} ({address(shows)}) shows {shown}", markup=False)
     err.print("Compare at its console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", markup=False)
     answer = yes or typer.prompt("Type the fingerprint's last six characters to trust it")
     if answer not in {shown[-6:], shown}:
         raise EstateFaults([Fault(name, "not approved", "nothing was written")])
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_private(path, with_keys(_read(path), where, new).encode())
+    text = _read(path)
+    for one in both:
+        text = with_keys(text, one, new)
+    write_private(path, text.encode())
     return f"{name}: {shown} is pinned in {path}"
 
 
@@ -97,6 +106,9 @@ def trust(
     names: Annotated[list[str] | None, typer.Argument(help="Hosts; none: all that have no pinned key.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="The host has a new key, and that is right.")] = False,
     expected: Annotated[str, typer.Option("--fingerprint", help="The one expected, instead of being asked.")] = "",
+    seen_at: Annotated[
+        str, typer.Option("--address", help="Where a node answers before it is in the mesh; one host at a time.")
+    ] = "",
 ) -> None:
     """Pin the host keys of hosts, each after you have compared its fingerprint."""
     with readable_faults():
@@ -105,8 +117,10 @@ def trust(
         if unknown:
             raise EstateFaults([Fault(n, "no such host", did_you_mean(n, estate.ssh)) for n in unknown])
         wanted = names or [n for n, s in estate.ssh.items() if not pinned(_read(Path(s.known_hosts)), address(s))]
+        if seen_at and len(wanted) != 1:
+            raise EstateFaults([Fault("--address", f"{len(wanted)} hosts cannot be at it", "name one host")])
         for name in wanted:
-            out.print(_trust(name, estate.ssh[name], replace, expected), markup=False)
+            out.print(_trust(name, estate.ssh[name], replace, expected, seen_at), markup=False)
         if not wanted:
             out.print(f"every host of {estate.name} has a pinned key")
 
