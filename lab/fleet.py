@@ -28,7 +28,8 @@ def ensure(paths: LabPaths, note: Callable[[str], None]) -> str:
     target = paths.artifacts / VERSION / "clavitor"
     digest = build(VERSION, target)
     release = {"version": VERSION, "path": str(target.relative_to(REPO)), "sha256": digest}
-    text = json.dumps({"operator": _public_key(paths), "release": release}, indent=2) + "\n"
+    glass = _break_glass(paths)
+    text = json.dumps({"break_glass": glass, "operator": _public_key(paths), "release": release}, indent=2) + "\n"
     if not paths.mesh.exists() or paths.mesh.read_text() != text:
         paths.mesh.write_text(text)
     return f"clavitor {VERSION}; Uptime Kuma {_kuma(paths, note)}"
@@ -45,6 +46,15 @@ def _kuma(paths: LabPaths, note: Callable[[str], None]) -> str:
             kuma.unpack(Path(scratch)).rename(paths.kuma)
         mark.write_text(archive.name)
     return kuma.version()
+
+
+def _break_glass(paths: LabPaths) -> str:
+    """The public half of the key for the day on which the hub is gone."""
+    private = paths.wireguard / "break-glass"
+    if not private.exists():
+        private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "break-glass", "-f", str(private)])
+    return private.with_name("break-glass.pub").read_text().strip()
 
 
 def _public_key(paths: LabPaths) -> str:

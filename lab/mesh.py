@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from estate.edge.inventory import declared_mesh
-from lab.hosts import ACME_NAME, by_name, select
+from lab.hosts import ACME_NAME, CONTROLLER, by_name, select
 from lab.paths import REPO, lab_paths
 from lab.rootfs import NIXPKGS_ON_HOST
 
@@ -28,7 +28,11 @@ def additions() -> dict[str, Any]:
     if path.exists():
         found: dict[str, Any] = json.loads(path.read_text())
         return found
-    return {"operator": _PLACEHOLDER_KEY, "release": {"version": "0.1.0", "path": "build/clavitor", "sha256": "0" * 64}}
+    return {
+        "break_glass": "",
+        "operator": _PLACEHOLDER_KEY,
+        "release": {"version": "0.1.0", "path": "build/clavitor", "sha256": "0" * 64},
+    }
 
 
 def _node(node: dict[str, Any]) -> dict[str, Any]:
@@ -48,6 +52,9 @@ def lab_mesh() -> dict[str, Any]:
         "nodes": [_node(node) for node in mesh["nodes"] if node["name"] in there],
         "operators": [{"name": OPERATOR, "index": 250, "public_key": extra["operator"]}],
         "release": extra["release"],
+        "break_glass": {"keys": [extra["break_glass"]], "sources": [f"{CONTROLLER}/32"]}
+        if extra["break_glass"]
+        else {},
         # The stand-ins for nixos-infect and for Nix's installer lie where the script puts the real ones
         "first_boot": {
             "infect_sha256": sha256((FILES / "nixos-infect").read_bytes()).hexdigest(),

@@ -69,10 +69,6 @@ def _indexes(mesh: Mesh) -> list[int]:
 
 
 def _public_keys(mesh: Mesh, keys: Keys, where: str) -> Iterator[Fault]:
-    known = {node.name for node in mesh.nodes}
-    for name in sorted((keys.nodes.keys() | keys.following.keys()) - known):
-        remedy = f"remove its line, or {did_you_mean(name, known)}"
-        yield Fault(f"{where}/keys/{name}", "the key of a node that is not in the list", remedy)
     owners: dict[str, str] = {}
     for operator in mesh.operators:
         if operator.public_key in owners:

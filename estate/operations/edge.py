@@ -162,9 +162,11 @@ def switch(desired: Desired, query: StateQuery, mine: EdgeHost, keys: Keys) -> G
     began: list[float] = []
 
     def well() -> None:
+        if not began:
+            # By now it has been switched: what it pushed before is of the release before
+            began.append(_hub_time(mine))
         gate(estate, mine, keys, began[0])
 
-    yield controller("ask the hub for its time", lambda: began.append(_hub_time(mine)))
     handler = next(handler for handler in desired.handlers if handler.name == GENERATION)
     yield from guarded(handler, Gate(well, rollout.health_timeout, rollout.revert_after, SWITCH_TIMEOUT))
 
@@ -211,7 +213,9 @@ def _watch(estate: Estate, mine: EdgeHost, keys: Keys) -> None:
 
 def go_back(estate: Estate, mine: EdgeHost) -> list[Fault]:
     """Have the node run what it ran before; says how that went."""
-    outcome = run_as_root(mine.name, estate.ssh[mine.name], rollback_script(mine.name), timeout=SWITCH_TIMEOUT)
+    outcome = run_as_root(
+        mine.name, estate.ssh[mine.name], rollback_script(mine.mesh.public_name(mine.node)), timeout=SWITCH_TIMEOUT
+    )
     if outcome.code == 0:
         return [Fault(RETURNED, f"{mine.name}/{GENERATION}", "it runs what it ran before")]
     said = outcome.stderr.strip()[-500:] or f"exit code {outcome.code}"

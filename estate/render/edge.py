@@ -16,7 +16,7 @@ from estate.models.edge import Mesh
 from estate.models.host import EdgeHost
 from estate.render.nixos import digest as configuration_digest
 from estate.render.nixos import nixos_tree
-from estate.render.shell import shell, variables
+from estate.render.shell import PATH, shell, variables
 
 TASK = "edge"
 CONFIGURATION = "/etc/nixos"
@@ -115,17 +115,22 @@ def undo(saved: str = "") -> str:
     return f"{head}{shell('operations/edge_undo.sh')}"
 
 
-def rollback_script(name: str) -> str:
+def rollback_script(public_name: str) -> str:
     """Makes a node run what it ran before its last switch; a second time brings it forward again.
 
-    The stamp goes first: the next plan shows what is declared as pending.
+    The stamp goes first: the next plan shows what is declared as pending. It ends when the service is well.
     """
     return (
-        f"# {name}\nset -u; saved=/var/lib/estate/edge/previous\n"
+        "set -u; saved=/var/lib/estate/edge/previous\n"
         f'[ -s "$saved" ] || {{ echo "it has run nothing else yet" >&2; exit 1; }}\n'
         f"rm -f {STATE_DIR}/applied/{GENERATION}\n"
         f"( {SAVE} ) >/var/lib/estate/edge/previous.new\n"
         f"( {undo()} ) || exit 1\nmv -f /var/lib/estate/edge/previous.new /var/lib/estate/edge/previous\n"
+        f"export {PATH}\nfor _ in $(seq 30); do\n"
+        f"    code=$(curl -sk -o /dev/null -w '%{{http_code}}' --max-time 5 "
+        f"--resolve '{public_name}:443:127.0.0.1' 'https://{public_name}/health')\n"
+        '    [ "$code" != 200 ] || exit 0\n    sleep 1\ndone\n'
+        'echo "it went back, and its /health answers $code" >&2\nexit 1\n'
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from estate.inventory import Estate
-from estate.models.edge import Node
+from estate.models.edge import Mesh, Node
 from estate.models.faults import EstateFaults, Fault
 from estate.remote import run_as_root
 from estate.render.edge import rollback_script
@@ -12,12 +12,14 @@ from estate.render.edge import rollback_script
 TIMEOUT = 300
 
 
-def rollback(estate: Estate, nodes: list[Node], say: Callable[[str, str], None]) -> None:
+def rollback(estate: Estate, mesh: Mesh, nodes: list[Node], say: Callable[[str, str], None]) -> None:
     """Have the nodes go back. Raises EstateFaults with those that did not."""
 
     def one(node: Node) -> list[Fault]:
         try:
-            outcome = run_as_root(node.name, estate.ssh[node.name], rollback_script(node.name), timeout=TIMEOUT)
+            outcome = run_as_root(
+                node.name, estate.ssh[node.name], rollback_script(mesh.public_name(node)), timeout=TIMEOUT
+            )
         except EstateFaults as error:
             return list(error.faults)
         if outcome.code == 0:

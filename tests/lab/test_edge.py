@@ -40,11 +40,9 @@ ONLY_MESH = "networking.firewall.interfaces.${estate.interface}.allowedTCPPorts 
 LAB = "inventories/lab.py"
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def as_declared():
-    """Before and after these tests the fleet is what this checkout declares."""
-    assert Checkout().deploy_when_free(*FLEET).code == 0
-    yield
+    """Before each of these tests the fleet is what this checkout declares; what a test leaves is mended by the next."""
     run = Checkout().deploy_when_free(*FLEET)
     assert run.code == 0, run.text
 
@@ -255,6 +253,28 @@ def test_nodes_serve_without_the_hub():
         time.sleep(1)
 
 
+def test_the_break_glass_way_in_works_without_the_hub_and_ends_with_a_reboot():
+    key = REPO / ".lab" / "wireguard" / "break-glass"
+    options = ["-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=4", "-o", "BatchMode=yes"]
+    known = ["-o", f"UserKnownHostsFile={REPO / '.lab' / 'known_hosts'}"]
+    argv = ["ssh", "-F", "none", *options, *known, "-i", str(key), f"mitch@{PUBLIC[SPOKE]}", "sudo", "-n", "id", "-u"]
+
+    def lets_in():
+        return subprocess.run(argv, capture_output=True, text=True).stdout.strip() == "0"
+
+    docker("stop", "--time", "2", f"estate-lab-{HUB}")
+    try:
+        assert not lets_in()
+        # What an operator types at the provider's console
+        inside(SPOKE, "/run/current-system/specialisation/breakglass/bin/switch-to-configuration test")
+        assert lets_in()
+    finally:
+        docker("start", f"estate-lab-{HUB}")
+    docker("restart", f"estate-lab-{SPOKE}")
+    assert in_mesh(SPOKE, 120)
+    assert not lets_in()
+
+
 def test_a_spoke_whose_address_changed_is_back_by_itself():
     docker("network", "disconnect", "estate-lab", f"estate-lab-{SPOKE}")
     try:
@@ -311,6 +331,7 @@ def test_a_node_is_taken_out_and_made_anew(copy):
     peers = inside(HUB, "wg show wg0 peers").split()
     link = inside(HUB, "ip -o link show wg0").split(":")[0]
     copy.edit("lab/hosts.py", '"zurich", "tokyo", "amsterdam")', '"zurich", "amsterdam")')
+    copy.edit("lab/mesh.py", '"at_once": 2', '"at_once": 1')
     run = copy.deploy("--limit", HUB)
     assert run.code == 0, run.text
     assert len(inside(HUB, "wg show wg0 peers").split()) == len(peers) - 1

@@ -101,11 +101,8 @@ def test_a_fault_is_found_with_its_remedy(over, path, fault, remedy):
     assert any(fault in item.fault and remedy in item.remedy for item in matching), found
 
 
-def test_a_key_of_an_unknown_node_is_found():
-    found = check(mesh(), keys().with_node("tokio", public_key("tokio")), WHERE)
-    assert [str(item) for item in found] == [
-        f"{WHERE}/keys/tokio: the key of a node that is not in the list; remove its line, or did you mean tokyo?"
-    ]
+def test_the_key_of_a_node_that_was_taken_out_is_no_fault():
+    assert check(mesh(), keys().with_node("gone", public_key("gone")), WHERE) == []
 
 
 def test_a_key_that_two_nodes_have_is_found_also_among_the_next_ones():

@@ -69,8 +69,7 @@ def rollback(inventory: Inventory, nodes: Annotated[list[str], typer.Argument(he
 
     with readable_faults():
         estate, mesh = fleet(inventory)
-        work(estate, chosen(mesh, nodes), _say)
-    raise typer.Exit(ExitCode.DONE)
+        work(estate, mesh, chosen(mesh, nodes), _say)
 
 
 @app.command()
