@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from estate.edge.hosts import declared_mesh
+from estate.edge.inventory import declared_mesh
 from estate.edge.status_row import ROUTINE
 from estate.models.edge import Mesh
+from estate.render.templates import ROOT
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "edge.md").read_text()
 
@@ -34,7 +35,7 @@ def test_the_codes_of_the_status_are_explained(code):
 
 
 def test_ports_thresholds_and_addresses_are_those_that_are_declared():
-    mesh = Mesh(**declared_mesh())
+    mesh = Mesh(**declared_mesh(ROOT))
     for port in (mesh.depot_port, mesh.bridge_port, mesh.kuma_port):
         assert f"| hub | {port} |" in PAGE
     assert f"http://{mesh.address(mesh.hub)}:{mesh.bridge_port}/status" in PAGE

@@ -10,15 +10,16 @@ from estate.edge.cities import CITIES
 from estate.edge.continents import LAND
 from estate.edge.fleet_map import HEIGHT, WIDTH, Box, dots, fleet_map, labels, point
 from estate.edge.fleet_page import fleet_page
-from estate.edge.hosts import declared_mesh
+from estate.edge.inventory import declared_mesh
 from estate.models.edge import Mesh
+from estate.render.templates import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
 def fleet():
-    return Mesh(**declared_mesh())
+    return Mesh(**declared_mesh(ROOT))
 
 
 def test_the_map_is_well_formed_and_the_same_every_time(fleet):
