@@ -73,7 +73,7 @@ def _names(host: LabHost) -> tuple[str, ...]:
 
 def _kuma(paths: LabPaths, host: LabHost) -> tuple[str, ...]:
     """The hub sees Uptime Kuma where its unit expects it: npm's package, which no Debian has."""
-    return (f"--volume={paths.kuma}:/opt/uptime-kuma:ro",) if host.name == HUB else ()
+    return (f"--volume={paths.kuma.resolve()}:/opt/uptime-kuma:ro",) if host.name == HUB else ()
 
 
 def await_boot(docker: Docker, host: LabHost, seconds: float = BOOT_SECONDS) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from lab import ca, containers, engine, fleet, keys, limits, machines, rootfs, secrets, services, system
 from lab.docker import LABEL, Docker, find_docker
 from lab.errors import LabError
-from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
+from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, HUB, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
 from lab.images import ensure, kuma
 from lab.parallel import parallel
 from lab.paths import LabPaths
@@ -120,6 +120,7 @@ def _hosts(lab: Lab, docker: Docker, images: BaseImages) -> None:
     with lab.progress.step(f"{len(lab.hosts)} hosts") as step:
         found = containers.existing(docker)
         caps = system.capabilities(docker.version())
+        hub = next(host for host in lab.hosts if host.name == HUB)
         running = {name for name, container in found.items() if container.state == "running"}
         starting = [host for host in lab.hosts if host.container not in running]
         limits.check(starting, limits.instances_used(), int(limits.LIMIT.read_text()))
@@ -134,9 +135,20 @@ def _hosts(lab: Lab, docker: Docker, images: BaseImages) -> None:
             step.note(f"{host.name} {outcome}, {state}")
             return outcome
 
+        _forget_spokes(lab, docker, found, machines.machine(lab.paths, hub, images.edge, caps, lab.upstream))
         outcomes = parallel(converge, lab.hosts)
         _pin(lab, docker, set(found))
         step.done(", ".join(f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes)))
+
+
+def _forget_spokes(lab: Lab, docker: Docker, found: dict[str, containers.Found], hub: containers.Container) -> None:
+    """Spokes of a hub that is made anew know another key of it, and nobody could reach them."""
+    if containers.decide(hub, found.get(hub.name)) in {"unchanged", "started"}:
+        return
+    for host in lab.hosts:
+        if host.group == "edge" and host.container != hub.name and host.container in found:
+            docker.run("rm", "--force", "--volumes", host.container)
+            del found[host.container]
 
 
 def _pin(lab: Lab, docker: Docker, running: set[str]) -> None:
