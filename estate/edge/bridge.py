@@ -1,27 +1,18 @@
-"""The push bridge's files: its program, its configuration, and its secrets."""
+"""What the push bridge is told: its configuration and its secrets (files/edge/push_bridge reads them)."""
 
 import json
-from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
 from estate.edge.monitors import kuma_token, push_token
 from estate.models.edge import Mesh
 
-PROGRAM = Path(__file__).parents[2] / "files" / "edge" / "push_bridge"
-FOLDER = "push_bridge"
-"""Beside config.json in /etc/push-bridge; it is run as `python3 /etc/push-bridge/push_bridge`."""
 
-
-def program() -> dict[str, str]:
-    """Its modules: path below /etc/push-bridge and text."""
-    return {f"{FOLDER}/{path.name}": path.read_text() for path in sorted(PROGRAM.glob("*.py"))}
-
-
-def config(mesh: Mesh) -> str:
+def config(mesh: Mesh) -> dict[str, Any]:
     """config.json: no secret in it."""
     hub, telemetry = mesh.address(mesh.hub), mesh.telemetry
-    document = {
+    return {
         "nodes": [node.name for node in mesh.nodes],
         "listen": hub,
         "port": mesh.bridge_port,
@@ -31,7 +22,6 @@ def config(mesh: Mesh) -> str:
         "error_percent": telemetry.error_percent,
         "silent_after": telemetry.sev2_after,
     }
-    return json.dumps(document, indent=2) + "\n"
 
 
 def secrets(mesh: Mesh, seed: SecretStr) -> SecretStr:
@@ -47,4 +37,4 @@ def secrets(mesh: Mesh, seed: SecretStr) -> SecretStr:
             for name in names
         },
     }
-    return SecretStr(json.dumps(document, indent=2) + "\n")
+    return SecretStr(json.dumps(document, indent=2, sort_keys=True) + "\n")

@@ -8,8 +8,9 @@ from hashlib import sha256
 
 from pydantic import SecretStr
 
+from estate.edge import bridge
 from estate.edge.keys import Keys
-from estate.edge.monitors import derive, kuma_token, push_token
+from estate.edge.monitors import derive, push_token
 from estate.edge.monitors import wanted as wanted_monitors
 from estate.models.desired import STATE_DIR, Desired, Directory, File, Guard, Handler, Node, Tree
 from estate.models.edge import Mesh
@@ -59,18 +60,7 @@ def _environment(mesh: Mesh, host: EdgeHost, values: Mapping[str, str]) -> File:
 
 def _hub_secrets(mesh: Mesh, values: Mapping[str, str]) -> list[Node]:
     """What the push bridge lets pushes in by, and what it tells Kuma with."""
-    seed = _seed(mesh, values)
-    document = {
-        "push": {node.name: push_token(seed, node.name).get_secret_value() for node in mesh.nodes},
-        "kuma": {
-            node.name: {
-                "sev2": kuma_token(seed, "sev2", node.name).get_secret_value(),
-                "sev1": kuma_token(seed, "sev1", node.name).get_secret_value(),
-            }
-            for node in mesh.nodes
-        },
-    }
-    text = json.dumps(document, indent=2, sort_keys=True) + "\n"
+    text = bridge.secrets(mesh, _seed(mesh, values)).get_secret_value()
     return [
         Directory("/etc/push-bridge", mode=0o755),
         # Not by LoadCredential: systemd cannot mount one in every container, and loses it without a word

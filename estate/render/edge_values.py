@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from estate.edge import bridge
 from estate.edge.keys import Keys
 from estate.edge.plans import plan_of
 from estate.models.base import Frozen
@@ -57,7 +58,7 @@ def values_of(
     }
     if node.role == "hub":
         values["ports"] = {"bridge": mesh.bridge_port, "depot": mesh.depot_port, "kuma": mesh.kuma_port}
-        values["bridge"] = {"config": _bridge_config(mesh), "files": bridge_files}
+        values["bridge"] = {"config": bridge.config(mesh), "files": bridge_files}
     return values
 
 
@@ -123,20 +124,4 @@ def _spoke(mesh: Mesh, spoke: Node, keys: Keys) -> Mapping[str, NixValue]:
         "address": mesh.address(spoke),
         "publicKey": keys.nodes.get(spoke.name, ""),
         "nextKey": keys.following.get(spoke.name, ""),
-    }
-
-
-def _bridge_config(mesh: Mesh) -> Mapping[str, NixValue]:
-    """The push bridge's config.json; what it means is said in files/edge/push_bridge/config.py."""
-    telemetry = mesh.telemetry
-    address = mesh.address(mesh.hub)
-    return {
-        "nodes": [node.name for node in mesh.nodes],
-        "listen": address,
-        "port": mesh.bridge_port,
-        "kuma": f"http://{address}:{mesh.kuma_port}",
-        "cert_days": telemetry.cert_days,
-        "disk_percent": telemetry.disk_percent,
-        "error_percent": telemetry.error_percent,
-        "silent_after": telemetry.sev2_after,
     }

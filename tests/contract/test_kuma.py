@@ -202,7 +202,7 @@ REPORT = {
 def push(ready, tmp_path):
     """Push a report of tokyo to a bridge that forwards to this Kuma."""
     fleet = mesh("zurich", "tokyo")
-    told = json.loads(bridge.config(fleet)) | {"listen": "127.0.0.1", "port": 0, "kuma": ready}
+    told = bridge.config(fleet) | {"listen": "127.0.0.1", "port": 0, "kuma": ready}
     secrets = Secrets(**json.loads(bridge.secrets(fleet, SEED).get_secret_value()))
     running = Bridge(Config(**{**told, "nodes": tuple(told["nodes"])}), secrets, tmp_path)
     server = Server(running)
