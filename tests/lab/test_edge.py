@@ -1,12 +1,7 @@
-"""The fleet: releases and configurations go through it in waves, and what is bad stops at the canary and returns."""
+"""The fleet: releases go through it in waves, keys are rotated, nodes come and go."""
 
-import os
-import signal
 import subprocess
-import threading
-import time
 
-import httpx
 import pytest
 from edge_scenes import (
     CANARY,
@@ -16,13 +11,9 @@ from edge_scenes import (
     PUBLIC,
     SPOKE,
     all_run,
-    bridge,
     docker,
     health,
     in_mesh,
-    keep,
-    kept,
-    public,
     runs,
 )
 from estate_copy import REPO, Checkout, estate_command, inside, on_host, sealed_copy
@@ -31,12 +22,9 @@ from pydantic import SecretStr
 from estate.clients import kuma
 from estate.edge.monitors import Changes, wanted
 from estate.edge.secrets import KUMA_PASSWORD
-from estate.exit_codes import ExitCode
 from estate.inventory import load
 from estate.rollout.monitors import USER, provision
 
-SSH = "files/nixos/ssh.nix"
-ONLY_MESH = "networking.firewall.interfaces.${estate.interface}.allowedTCPPorts = [ 22 ];"
 LAB = "inventories/lab.py"
 
 
@@ -55,26 +43,6 @@ def copy(tmp_path):
 def test_a_second_run_changes_nothing():
     run = Checkout().deploy(*FLEET)
     assert (run.code, run.changes) == (0, []), run.text
-
-
-@pytest.mark.fault(
-    "a broken release of the edge binary",
-    sees="which node's health failed and why; it stopped at the canary, which runs what it ran before",
-    codes=[4],
-    hosts=" ".join(NODES),
-)
-@pytest.mark.parametrize("fault", ["unhealthy", "crash", "mute"])
-def test_a_broken_release_stops_at_the_canary_and_returns(copy, fault):
-    before = all_run()
-    keep(CANARY, "one", "what a customer stored")
-    copy.with_release(f"9.9.9-{fault}", fault)
-    run = copy.deploy(*FLEET)
-    assert run.code == ExitCode.RETURNED, run.text
-    assert "stopped before Edge" in run.text
-    assert f"{CANARY}/generation: not well after the change" in run.text
-    assert all_run() == before
-    assert {name: health(name) for name in NODES} == dict.fromkeys(NODES, 200)
-    assert kept(CANARY, "one") == "what a customer stored"
 
 
 def test_a_good_release_reaches_all_goes_back_and_comes_again(copy):
@@ -96,161 +64,6 @@ def test_a_good_release_reaches_all_goes_back_and_comes_again(copy):
     assert run.code == 0, run.text
     assert all_run() == before
     assert len(inside(CANARY, "ls /opt/clavitor/releases").split()) <= 3
-
-
-@pytest.mark.fault(
-    "a release that works but fails every second request",
-    sees="how many requests fail, and how many did before; the node runs what it ran before",
-    codes=[4],
-    hosts=" ".join(NODES),
-)
-def test_a_release_whose_errors_rise_returns(copy):
-    before = all_run()
-    copy.with_release("9.9.9-errors", "errors")
-    # The bridge's hour has the old release's requests as well
-    copy.edit("lab/mesh.py", '"soak": 4', '"soak": 25')
-    stop = threading.Event()
-
-    def customers():
-        with public(2) as client:
-            while not stop.wait(0.1):
-                try:
-                    client.get(f"https://{PUBLIC[CANARY]}/api/vault/one")
-                except httpx.HTTPError:
-                    continue
-
-    thread = threading.Thread(target=customers)
-    thread.start()
-    try:
-        run = copy.deploy(*FLEET)
-    finally:
-        stop.set()
-        thread.join()
-    assert run.code == ExitCode.RETURNED, run.text
-    assert "requests fail" in run.text
-    assert all_run() == before
-
-
-@pytest.mark.fault(
-    "a release that migrates the database and then fails",
-    sees="that the node is not well; database and binary of before are back, the newer database is kept aside",
-    codes=[4],
-    hosts=CANARY,
-)
-def test_a_failed_migration_gives_the_database_back(copy):
-    before = all_run()
-    keep(CANARY, "two", "from before the migration")
-    copy.with_release("2.0.0-migrate", "migrate", schema=2)
-    # It is well by itself: the gate is told otherwise
-    copy.edit("estate/operations/edge_gate.sh", "exit 0\n", "echo 'not as this test wants it'\nexit 0\n")
-    run = copy.deploy("--limit", CANARY)
-    assert run.code == ExitCode.RETURNED, run.text
-    assert all_run() == before
-    assert kept(CANARY, "two") == "from before the migration"
-    assert "returned-" in inside(CANARY, "ls /var/lib/clavitor/backups")
-
-
-@pytest.mark.fault(
-    "a firewall of a node that locks the operator out",
-    sees="no way in after the change; the node took it back by itself",
-    codes=[4],
-    hosts=" ".join(NODES),
-)
-@pytest.mark.parametrize("name", NODES)
-def test_a_firewall_mistake_returns_by_itself(copy, name):
-    before = runs(name)
-    copy.edit(SSH, ONLY_MESH, ONLY_MESH.replace("22", "2222"))
-    run = copy.deploy("--limit", name)
-    assert run.code == ExitCode.RETURNED, run.text
-    assert runs(name) == before
-    assert in_mesh(name)
-
-
-@pytest.mark.fault(
-    "controller killed while a node switches",
-    sees="the node took the switch back by itself; the next run finishes it",
-    codes=[0],
-    hosts=CANARY,
-)
-def test_the_controller_is_killed_in_the_middle_of_a_wave(copy):
-    before = runs(CANARY)
-    copy.with_release("9.9.9-unhealthy", "unhealthy")
-    process = copy.start(*FLEET)
-    end = time.monotonic() + 120
-    while runs(CANARY)[1] == before[1]:
-        assert time.monotonic() < end, process.communicate()[0]
-        time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    end = time.monotonic() + 45 + 30
-    while runs(CANARY) != before or health(CANARY) != 200:
-        assert time.monotonic() < end, "the node did not go back by itself"
-        time.sleep(1)
-    run = Checkout().deploy_when_free(*FLEET)
-    assert run.code == 0, run.text
-    assert all_run()[CANARY] == before
-
-
-@pytest.fixture
-def offline():
-    """A spoke whose way to the hub is gone."""
-    inside(
-        SPOKE,
-        "nft add table inet fault; nft 'add chain inet fault out { type filter hook output priority 0; }';"
-        "nft add rule inet fault out udp dport 51820 drop",
-    )
-    yield SPOKE
-    inside(SPOKE, "nft delete table inet fault 2>/dev/null || :")
-    assert in_mesh(SPOKE, 60)
-
-
-@pytest.mark.fault(
-    "a node is offline during a rollout",
-    sees="that it is quarantined, by name; it catches up with the next rollout",
-    codes=[0],
-    hosts=SPOKE,
-)
-def test_an_offline_node_is_quarantined_and_catches_up(copy, offline):
-    digest = copy.with_release("1.1.0")
-    argv = [str(REPO / ".venv/bin/estate"), "edge", "rollout", LAB, "--yes"]
-    run = subprocess.run(argv, cwd=copy.root, env={**environment(copy)}, capture_output=True, text=True, timeout=600)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert f"quarantined: {offline}" in run.stderr
-    assert runs(CANARY)[1] == f"releases/{digest[:16]}" != runs(offline)[1]
-    assert health(offline) == 200
-    inside(offline, "nft delete table inet fault")
-    assert in_mesh(offline, 60)
-    run = subprocess.run(argv, cwd=copy.root, env={**environment(copy)}, capture_output=True, text=True, timeout=600)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert runs(offline)[1] == f"releases/{digest[:16]}"
-
-
-def environment(copy):
-    return os.environ | {"PYTHONPATH": str(copy.root), "COLUMNS": "200", "PYINFRA_PROGRESS": "off"}
-
-
-@pytest.mark.fault(
-    "the hub of the fleet is down",
-    sees="the hub is unreachable, nothing is changed; nodes keep serving, and are pushed to again afterwards",
-    codes=[6],
-    hosts=" ".join(NODES),
-)
-def test_nodes_serve_without_the_hub():
-    docker("stop", "--time", "2", f"estate-lab-{HUB}")
-    try:
-        assert health(SPOKE) == health(CANARY) == 200
-        keep(SPOKE, "three", "while the hub was away")
-        run = Checkout().deploy("--limit", SPOKE)
-        assert run.code == ExitCode.UNREACHABLE, run.text
-        assert kept(SPOKE, "three") == "while the hub was away"
-    finally:
-        docker("start", f"estate-lab-{HUB}")
-    assert in_mesh(HUB, 120)
-    assert in_mesh(SPOKE, 120)
-    began = time.time()
-    while any(bridge()[name]["received"] < began for name in NODES):
-        assert time.time() - began < 60, "telemetry does not come back"
-        time.sleep(1)
 
 
 def test_the_break_glass_way_in_works_without_the_hub_and_ends_with_a_reboot():
@@ -285,29 +98,6 @@ def test_a_spoke_whose_address_changed_is_back_by_itself():
         docker("network", "disconnect", "estate-lab", f"estate-lab-{SPOKE}")
         docker("network", "connect", *names, "--ip", PUBLIC[SPOKE], "estate-lab", f"estate-lab-{SPOKE}")
     assert in_mesh(SPOKE, 90)
-
-
-@pytest.mark.fault(
-    "the disk of a node is full",
-    sees="how much room there is and how much is wanted; nothing that runs is changed",
-    codes=[5],
-    hosts=CANARY,
-)
-def test_a_node_without_room_is_refused_before_it_is_changed(copy):
-    before = all_run()
-    copy.with_release("1.2.0")
-    inside(
-        CANARY,
-        "cp -a /opt/clavitor /opt/clavitor.kept && mount -t tmpfs -o size=40m tmpfs /opt/clavitor"
-        " && cp -a /opt/clavitor.kept/. /opt/clavitor/",
-    )
-    try:
-        run = copy.deploy("--limit", CANARY)
-        assert run.code in (ExitCode.NOT_RETURNED, ExitCode.REFUSED), run.text
-        assert "no room for the release" in run.text or "free" in run.text
-        assert all_run() == before
-    finally:
-        inside(CANARY, "umount -l /opt/clavitor; rm -rf /opt/clavitor.kept; systemctl restart clavitor")
 
 
 def test_a_key_is_rotated_without_losing_the_node():
