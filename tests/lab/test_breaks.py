@@ -145,8 +145,8 @@ def test_after_the_repair_the_whole_verification_passes(reports):
 
 def test_an_unreachable_host_is_named_in_one_line(tmp_path):
     copy = Checkout.copy_to(tmp_path / "estate")
-    elsewhere = '{"ssh_hostname": "10.99.0.250" if host.name == "vps" else host.address}'
-    copy.edit("lab/inventory.py", '{"ssh_hostname": host.address}', elsewhere)
+    elsewhere = '{"ssh_hostname": "10.99.0.250" if host.name == "vps" else host.login_address}'
+    copy.edit("lab/inventory.py", '{"ssh_hostname": host.login_address}', elsewhere)
     argv = [sys.executable, "-m", "pytest", str(REPO / "tests/verify"), "--inventory", "inventories/lab.py"]
     argv += ["--limit", "vps", "-q", "-k", "users", "-p", "no:cacheprovider", "-c", str(REPO / "pyproject.toml")]
     result = subprocess.run(
