@@ -40,7 +40,6 @@ from estate.render.edge import (
 from estate.render.shell import shell, variables
 from estate.render.templates import ROOT
 from estate.rollout.artifact import check_artifact
-from estate.rollout.monitors import provision
 from estate.run.current import RETURNED
 
 BUILD_TIMEOUT = 1800
@@ -238,6 +237,9 @@ def monitors(
     handler = next(handler for handler in desired.handlers if handler.name == MONITORS)
 
     def tell() -> None:
+        # Here, as socket.io takes a tenth of a second to import and is needed once in a while
+        from estate.rollout.monitors import provision
+
         provision(mine.mesh, values)
 
     yield controller("tell Uptime Kuma", tell)
