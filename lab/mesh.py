@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from estate.edge.inventory import declared_mesh
-from lab.hosts import ACME_NAME, CONTROLLER, by_name, select
+from lab.hosts import ACME_NAME, CONTROLLER, ROAD, by_name, select
 from lab.paths import REPO, lab_paths
+from lab.road import FIRST_PORT
 from lab.rootfs import NIXPKGS_ON_HOST
 
 FILES = Path(__file__).resolve().parent / "files"
@@ -38,7 +39,8 @@ def additions() -> dict[str, Any]:
 def _node(node: dict[str, Any]) -> dict[str, Any]:
     host = by_name(node["name"])
     assert host is not None  # noqa: S101 - the lab has a host for every node of the declaration
-    return node | {"address": host.address}
+    way = {} if node.get("role") == "hub" else {"endpoint": f"{ROAD}:{FIRST_PORT + node['index']}"}
+    return node | {"address": host.address} | way
 
 
 def lab_mesh() -> dict[str, Any]:

@@ -78,6 +78,11 @@ class LabPaths:
         return self.root / "wireguard"
 
     @property
+    def road(self) -> Path:
+        """What the road between hub and spokes reads: `delays.json`."""
+        return self.root / "road"
+
+    @property
     def artifacts(self) -> Path:
         """Releases of the clavitor stand-in, a directory a version."""
         return self.root / "clavitor"

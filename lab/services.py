@@ -1,13 +1,16 @@
 """The two servers that the lab stands on: its image registry and its ACME server."""
 
+import json
 import socket
 import ssl
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
+from lab.cities import delays
 from lab.containers import Container
 from lab.errors import LabError
-from lab.hosts import ACME, ACME_NAME, HOSTS, MAINFRAME, NETWORK, PUBLIC_NAMES, REGISTRY, REGISTRY_NAMES
+from lab.hosts import ACME, ACME_NAME, HOSTS, HUB, MAINFRAME, NETWORK, PUBLIC_NAMES, REGISTRY, REGISTRY_NAMES, ROAD
 from lab.paths import LabPaths
 
 PUSH_TO = "127.0.0.1:5000"
@@ -79,6 +82,45 @@ def acme(paths: LabPaths, image: str, public_names: Sequence[str] = PUBLIC_NAMES
             "/lab/ca.key": paths.ca_key.read_bytes(),
         },
     )
+
+
+def road(paths: LabPaths, image: str) -> Container:
+    """The internet between the fleet's hub and its spokes, as far away as `estate lab latency` says."""
+    edge = [host for host in HOSTS if host.group == "edge"]
+    config = {
+        "hub": f"{next(host.address for host in edge if host.name == HUB)}:51820",
+        "listen": ROAD,
+        "spokes": {host.name: host.index for host in edge if host.name != HUB},
+        "delays": "/road/delays.json",
+    }
+    paths.road.mkdir(parents=True, exist_ok=True)
+    return Container(
+        name=f"{NETWORK}-road",
+        hostname="road",
+        address=ROAD,
+        image=image,
+        command=("python3", "/lab/road.py", "/lab/road.json"),
+        # It ends with its standard input
+        options=("--interactive", f"--volume={paths.road.resolve()}:/road:ro", "--restart=on-failure"),
+        seed={
+            "/lab/road.py": (Path(__file__).parent / "road.py").read_bytes(),
+            "/lab/road.json": json.dumps(config).encode(),
+        },
+    )
+
+
+def set_latency(paths: LabPaths, words: str) -> dict[str, float]:
+    """Make the fleet's round trips those of their cities ("cities"), or one number of milliseconds; says which.
+
+    Raises ValueError for anything else.
+    """
+    names = [host.name for host in HOSTS if host.group == "edge" and host.name != HUB]
+    found = delays(words, names)
+    paths.road.mkdir(parents=True, exist_ok=True)
+    partial = paths.road / "delays.json.partial"
+    partial.write_text(json.dumps(found))
+    partial.replace(paths.road / "delays.json")
+    return found
 
 
 def await_tls(paths: LabPaths, address: str, name: str, seconds: float = 30) -> None:

@@ -36,7 +36,7 @@ def up(paths: LabPaths, profile: Profile, progress: Progress) -> None:
     images = _base_images(lab, docker)
     _network(lab, docker)
     _keys(lab)
-    _servers(lab, docker, images.infra)
+    _servers(lab, docker, images)
     _fleet(lab, building)
     _hosts(lab, docker, images)
     keys.write_if_changed(paths.profile, f"{profile}\n")
@@ -103,11 +103,11 @@ def _keys(lab: Lab) -> None:
         step.done(f"key {key}; certificates {authority}; age key and issuers' secrets {sealing}")
 
 
-def _servers(lab: Lab, docker: Docker, image: str) -> None:
-    wanted = [services.acme(lab.paths, image)]
+def _servers(lab: Lab, docker: Docker, images: BaseImages) -> None:
+    wanted = [services.acme(lab.paths, images.infra), services.road(lab.paths, images.edge)]
     if not lab.upstream:
-        wanted.append(services.registry(lab.paths, image))
-    with lab.progress.step("Registry and ACME server") as step:
+        wanted.append(services.registry(lab.paths, images.infra))
+    with lab.progress.step("Registry, ACME server and the road to the fleet") as step:
         found = containers.existing(docker)
         outcomes = parallel(lambda one: containers.ensure(docker, one, found.get(one.name)), wanted)
         services.await_tls(lab.paths, ACME, ACME_NAME)

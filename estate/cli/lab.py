@@ -122,6 +122,24 @@ def fleet_command() -> None:
         fleet.found(lab_paths())
 
 
+@app.command("latency")
+def latency_command(
+    words: Annotated[str, typer.Argument(help="cities; or milliseconds of a round trip, 0 for none.")],
+) -> None:
+    """Put the fleet's spokes at a distance from their hub, at once; deploys and tests are as slow as that then."""
+    from lab.errors import LabError
+    from lab.paths import lab_paths
+    from lab.services import set_latency
+
+    with _readable():
+        try:
+            found = set_latency(lab_paths(), words)
+        except ValueError:
+            raise LabError(f"{words!r} is no latency", "write cities, or a number of milliseconds to 5000") from None
+    there = sorted(found.items(), key=lambda item: item[1])
+    typer.echo(", ".join(f"{name} {milliseconds:g} ms" for name, milliseconds in there))
+
+
 @app.command("summary")
 def summary_command() -> None:
     """Show every service of the deployed lab; status 1 unless all are healthy."""

@@ -22,6 +22,7 @@ class Node(Frozen):
     + region, plan: the provider's ids (estate/edge/plans.py knows the plans)
     + price: USD a month, when it is not the plan's (a machine that is paid for already)
     + address: its public IPv4 address, when DNS need not be asked (a machine that is adopted)
+    + endpoint: where it finds the hub, host:port, when that is not where the others do
     + wave: None: "early" or "rest", by its place in the list
     + build: where its generation is built
     """
@@ -34,6 +35,7 @@ class Node(Frozen):
     plan: str
     price: float | None = Field(default=None, ge=0)
     address: str = ""
+    endpoint: str = ""
     role: Literal["hub", "spoke"] = "spoke"
     wave: Wave | None = None
     build: Build = "hub"
@@ -214,6 +216,10 @@ class Mesh(Frozen):
     def public_name(self, node: Node) -> str:
         """The node's name for its users."""
         return f"{node.name}.{self.domain}"
+
+    def endpoint_of(self, node: Node) -> str:
+        """Where this spoke finds the hub: host:port."""
+        return node.endpoint or self.hub_endpoint
 
     @property
     def hub_endpoint(self) -> str:

@@ -113,7 +113,7 @@ def _mesh(mesh: Mesh, node: Node, keys: Keys) -> Mapping[str, NixValue]:
             "name": hub.name,
             "address": mesh.address(hub),
             "publicKey": keys.nodes.get(hub.name, ""),
-            "endpoint": mesh.hub_endpoint,
+            "endpoint": mesh.endpoint_of(node),
         },
     }
 

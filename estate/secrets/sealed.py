@@ -132,7 +132,8 @@ def write_private(path: Path, data: bytes) -> None:
     new.replace(path)
 
 
-def _identity(path: Path) -> pyrage.x25519.Identity | pyrage.ssh.Identity:
+def identity_of(path: Path) -> pyrage.x25519.Identity | pyrage.ssh.Identity:
+    """The private key in a file. Raises EstateFaults when there is none, or when others can read it."""
     where = str(path)
     if not path.exists():
         remedy = "`estate secrets keygen`, or set secret_store/identity to where your key lies"
@@ -170,7 +171,7 @@ def keygen(path: Path) -> str:
     if not path.exists():
         made = pyrage.x25519.Identity.generate()
         write_private(path, f"# public key: {made.to_public()}\n{made}\n".encode())
-    identity = _identity(path)
+    identity = identity_of(path)
     if not isinstance(identity, pyrage.x25519.Identity):
         raise EstateFaults([Fault(str(path), "an SSH key", "its .pub file holds the recipient")])
     return str(identity.to_public())
@@ -199,7 +200,7 @@ class SealedFile:
         where = str(self.path)
         if not self.exists:
             raise EstateFaults([Fault(where, "no sealed secrets", "make them with `estate secrets init INVENTORY`")])
-        identity = _identity(self.identity)
+        identity = identity_of(self.identity)
         try:
             plain = pyrage.decrypt(self.path.read_bytes(), [identity])
         except pyrage.DecryptError as error:

@@ -19,6 +19,7 @@ let
         pkgs.age
         pkgs.coreutils
         pkgs.curl
+        pkgs.gnutar
         pkgs.sqlite
       ];
       inherit environment;

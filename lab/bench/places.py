@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from estate.deployment import make_jobs
+from estate.edge.cities import CITIES
 from estate.inventory import Estate
 from estate.models.desired import Desired
 from estate.secret_store.load import mode_of
 from lab.bench.farm import Farm
 from lab.bench.link import link
-from lab.cities import RTT, delays
+from lab.cities import delays
 from lab.docker import Docker
 from lab.errors import LabError
 from lab.paths import LabPaths
@@ -114,7 +115,7 @@ class FarmPlace:
         """The farm's own road; the cities' distances go round."""
         if distance != "cities":
             return self.farm.road(distance)
-        rtts = list(RTT.values())
+        rtts = [city.rtt for city in CITIES.values()]
         return self.farm.road({name: float(rtts[i % len(rtts)]) for i, name in enumerate(self.farm.names)})
 
 

@@ -14,6 +14,8 @@ from edge_scenes import (
     docker,
     health,
     in_mesh,
+    keep,
+    kept,
     runs,
 )
 from estate_copy import REPO, Checkout, estate_command, inside, on_host, sealed_copy
@@ -26,6 +28,7 @@ from estate.inventory import load
 from estate.rollout.monitors import USER, provision
 
 LAB = "inventories/lab.py"
+CERTIFICATE = "openssl x509 -noout -serial -in /var/lib/clavitor/autocert/tokyo.clavitor.com.crt"
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +121,9 @@ def test_a_key_is_rotated_without_losing_the_node():
 
 def test_a_node_is_taken_out_and_made_anew(copy):
     """Remove: one line and a deploy of the hub. Add: a fresh machine becomes a node by the commands of docs/edge.md."""
+    keep(SPOKE, "kept", "over a reprovision")
+    inside(SPOKE, "systemctl start vault-backup.service")
+    certificate = inside(SPOKE, CERTIFICATE)
     peers = inside(HUB, "wg show wg0 peers").split()
     link = inside(HUB, "ip -o link show wg0").split(":")[0]
     copy.edit("lab/hosts.py", '"zurich", "tokyo", "amsterdam")', '"zurich", "amsterdam")')
@@ -135,6 +141,11 @@ def test_a_node_is_taken_out_and_made_anew(copy):
     assert run.code == 0, run.text
     assert health(SPOKE) == 200
     assert Checkout().deploy(*FLEET).changes == []
+    run = estate_command("edge", "restore", LAB, SPOKE, "--yes")
+    assert run.code == 0, run.text
+    assert kept(SPOKE, "kept") == "over a reprovision"
+    assert inside(SPOKE, CERTIFICATE) == certificate, "another certificate was asked for"
+    assert "clavitor.db" in inside(SPOKE, "ls /var/lib/clavitor/backups/replaced-*")
 
 
 def test_no_secret_of_the_fleet_is_where_others_can_read_it():

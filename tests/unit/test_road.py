@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from estate.edge.cities import CITIES
 from lab import road
-from lab.cities import RTT, delays
+from lab.cities import delays
 
 REPO = Path(__file__).resolve().parents[2]
 INDEX = 9_001
@@ -187,7 +188,7 @@ def test_a_signal_ends_it(lab):
 
 
 def test_latencies_are_the_cities_or_one_for_all():
-    assert delays("cities", ["tokyo", "zurich"]) == {"tokyo": RTT["tokyo"], "zurich": 0}
+    assert delays("cities", ["tokyo", "zurich"]) == {"tokyo": CITIES["Tokyo"].rtt, "zurich": CITIES["Zurich"].rtt}
     assert delays("150", ["a", "b"]) == {"a": 150, "b": 150}
     for wrong in ("far", "-1", "99999"):
         with pytest.raises(ValueError):

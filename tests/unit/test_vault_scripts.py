@@ -1,10 +1,12 @@
 """The vault's nightly and weekly jobs, run for real against a database, as their unit would."""
 
+import io
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -126,10 +128,22 @@ def test_a_backup_can_be_opened_and_has_what_was_written_last(state, tmp_path, h
     assert result.returncode == 0, result.stderr
     ((path, authorization, body),) = hub.got
     assert (path, authorization) == ("/backup/tokyo", f"Bearer {TOKEN}")
-    copy = tmp_path / "opened.db"
-    copy.write_bytes(pyrage.decrypt(body, [identity]))
+    with tarfile.open(fileobj=io.BytesIO(pyrage.decrypt(body, [identity]))) as archive:
+        assert archive.getnames() == ["clavitor.db"]
+        archive.extractall(tmp_path / "opened", filter="data")
+    copy = tmp_path / "opened" / "clavitor.db"
     assert sqlite3.connect(copy).execute("SELECT name FROM secrets").fetchall() == [("the last one",)]
     assert left_over(state) == set()
+
+
+@pytest.mark.usefixtures("vault")
+def test_the_certificates_are_in_the_backup_too(state, tmp_path, hub):
+    (state / "autocert").mkdir()
+    (state / "autocert" / "tokyo.crt").write_text("certificate")
+    identity = pyrage.x25519.Identity.generate()
+    assert backup(state, tmp_path, hub, identity).returncode == 0
+    with tarfile.open(fileobj=io.BytesIO(pyrage.decrypt(hub.got[0][2], [identity]))) as archive:
+        assert set(archive.getnames()) == {"clavitor.db", "autocert", "autocert/tokyo.crt"}
 
 
 @pytest.mark.usefixtures("vault")

@@ -73,6 +73,26 @@ def rollback(inventory: Inventory, nodes: Annotated[list[str], typer.Argument(he
 
 
 @app.command()
+def restore(
+    inventory: Inventory,
+    name: Annotated[str, typer.Argument(help="The node.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the node's name.")] = False,
+) -> None:
+    """Bring a node's vault and certificates back from its newest backup on the hub; what is there is kept aside."""
+    from estate.rollout import restore as work
+
+    with readable_faults():
+        estate, mesh = fleet(inventory)
+        (node,) = chosen(mesh, [name])
+        backup = work.newest(estate, mesh, node)
+        err.print(f"{name}: backup of {backup.at:%Y-%m-%d %H:%M} UTC, {len(backup.sealed)} bytes", markup=False)
+        err.print("What was stored there since is lost to its users, though kept aside on the node.")
+        if not yes and typer.prompt("Type the node's name to restore it") != name:
+            raise EstateFaults([Fault(name, "not approved", "nothing was changed")])
+        out.print(f"{name} is restored; what it had is in {work.restore(estate, mesh, node, backup)}", markup=False)
+
+
+@app.command()
 def rotate(inventory: Inventory, nodes: Annotated[list[str], typer.Argument(help="Names of spokes.")]) -> None:
     """Give spokes new WireGuard keys, one at a time; interrupted at any point, a second run finishes it."""
     from estate.rollout.rotate import rotate as work
