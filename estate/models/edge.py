@@ -157,7 +157,7 @@ class Mesh(Frozen):
     port: Port = 51820
     keepalive: int = Field(default=25, ge=0)
     endpoint: str = ""
-    """Where spokes find the hub, a name or an address; empty: the hub's public name."""
+    """Where spokes find the hub, a name or an address; empty: its declared address, else its public name."""
     operators: tuple[Operator, ...] = ()
     preshared_keys: bool = False
     nixos: str = Field(default="26.05", pattern=r"^\d\d\.(05|11)$")
@@ -224,4 +224,4 @@ class Mesh(Frozen):
     @property
     def hub_endpoint(self) -> str:
         """Where spokes find the hub: host:port."""
-        return f"{self.endpoint or self.public_name(self.hub)}:{self.port}"
+        return f"{self.endpoint or self.hub.address or self.public_name(self.hub)}:{self.port}"

@@ -1,6 +1,7 @@
 """What makes a node of the edge fleet itself, as the values of its estate.nix."""
 
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 
 from pydantic import Field
 
@@ -114,8 +115,18 @@ def _mesh(mesh: Mesh, node: Node, keys: Keys) -> Mapping[str, NixValue]:
             "address": mesh.address(hub),
             "publicKey": keys.nodes.get(hub.name, ""),
             "endpoint": mesh.endpoint_of(node),
+            "refresh": 0 if _is_address(mesh.endpoint_of(node)) else 60,
         },
     }
+
+
+def _is_address(endpoint: str) -> bool:
+    """Whether the endpoint names an IPv4 address."""
+    try:
+        IPv4Address(endpoint.rpartition(":")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _spoke(mesh: Mesh, spoke: Node, keys: Keys) -> Mapping[str, NixValue]:

@@ -21,8 +21,9 @@ in
       {
         inherit (estate.hub) name publicKey;
         allowedIPs = map (peer: "${peer.address}/32") ([ estate.hub ] ++ estate.operators);
-        # The kernel resolves a name once; this asks again, and returns to the endpoint after the hub has moved.
-        dynamicEndpointRefreshSeconds = 60;
+        # The kernel resolves a name once; above 0 it is asked again, so that the hub may move. An address is better: while a
+        # name cannot be resolved, NixOS takes the peer away.
+        dynamicEndpointRefreshSeconds = estate.hub.refresh;
         endpoint = estate.hub.endpoint;
         # The hub cannot call: this keeps the way open that its packets come back on.
         persistentKeepalive = estate.keepalive;

@@ -90,5 +90,6 @@
     address = "10.84.0.1";
     publicKey = "";
     endpoint = "zurich.clavitor.com:51820";
+    refresh = 60;
   };
 }

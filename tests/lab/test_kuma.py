@@ -1,7 +1,7 @@
 """Our client against the real Uptime Kuma: the one from npm as a process here, or a live one that is empty.
 
 python -m lab.images.kuma                     makes the one from npm (minutes); without it these tests are skipped
-KUMA_URL=http://127.0.0.1:3001 pytest tests/contract/test_kuma.py      another release, whose data may be lost
+KUMA_URL=http://127.0.0.1:3001 pytest tests/lab/test_kuma.py      another release, whose data may be lost
 """
 
 import http.client
