@@ -29,7 +29,7 @@ fi
 sync "$state/clavitor.db"
 systemctl start clavitor.service
 for _ in $(seq 30); do
-    code=$(curl -sk -o /dev/null -w '%{http_code}' --max-time 5 --resolve "$NAME:443:127.0.0.1" "https://$NAME/health")
+    code=$(curl -sk -o /dev/null -w '%{http_code}' --max-time 5 --resolve "$NAME:443:127.0.0.1" "https://$NAME/health") || :
     [ "$code" != 200 ] || { printf '%s\n' "$aside"; exit 0; }
     sleep 1
 done
