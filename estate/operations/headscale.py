@@ -1,7 +1,6 @@
 """Headscale's users and pre-auth keys through its REST API (facts/apis.md, 2)."""
 
 import json
-import shlex
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +15,7 @@ from estate.models.service import Service
 from estate.operations.announce import announce
 from estate.operations.command import script
 from estate.plan.headscale import HeadscaleState, changes, missing_keys, missing_users
-from estate.render.shell import shell
+from estate.render.shell import shell, variables
 
 KEYS = "/var/lib/estate/headscale-preauth-keys"
 """Where the host keeps the pre-auth keys, a file a user, mode 0600: the API shows a key only once."""
@@ -26,7 +25,8 @@ _known: dict[str, HeadscaleState] = {}
 
 
 def _head(service: Service) -> str:
-    return f"CONTAINER={shlex.quote(service.name)} PORT={service.port} KEYS={KEYS}\n{shell('operations/headscale.sh')}"
+    words = {"CONTAINER": service.name, "PORT": str(service.port), "KEYS": KEYS}
+    return variables(words) + shell("operations/headscale.sh")
 
 
 READ = """

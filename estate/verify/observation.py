@@ -1,7 +1,6 @@
 """What a host answered, by section."""
 
 import json
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from estate.models.desired import Desired
 from estate.models.host import Host
 from estate.models.stack import Stack
-from estate.render.shell import shell
+from estate.render.shell import shell, variables
 from estate.verify.expected import is_database, is_queue
 
 
@@ -83,5 +82,4 @@ def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
         "DATABASES": [service.name for service in stack.containers if is_database(service)] if stack else [],
         "QUEUES": [service.name for service in stack.containers if is_queue(service)] if stack else [],
     }
-    head = "\n".join(f"{name}={shlex.quote(' '.join(values))}" for name, values in words.items())
-    return f"{head}\n{shell('verify/probe.sh')}"
+    return variables({name: " ".join(values) for name, values in words.items()}) + shell("verify/probe.sh")
