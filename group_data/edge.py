@@ -7,6 +7,8 @@ mesh = {
     # Your laptop: `wg genkey`, and the public half here (docs/edge.md).
     "operators": [],
     "budget": 100,
+    # Its key: EDGE_OFFSITE_KEY_ID and EDGE_OFFSITE_KEY, which list and write but need not delete (docs/edge.md).
+    "offsite": {"bucket": "ClavitorVaults"},
     "release": {
         "version": "0.1.0",
         "path": "build/clavitor",

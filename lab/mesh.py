@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from estate.edge.inventory import declared_mesh
-from lab.hosts import ACME_NAME, CONTROLLER, ROAD, by_name, select
+from lab.hosts import ACME_NAME, B2_ENDPOINT, B2_REGION, CONTROLLER, ROAD, by_name, select
 from lab.paths import REPO, lab_paths
 from lab.road import FIRST_PORT
 from lab.rootfs import NIXPKGS_ON_HOST
@@ -67,5 +67,6 @@ def lab_mesh() -> dict[str, Any]:
             "root_label": "",
         },
         "nixpkgs": NIXPKGS_ON_HOST,
+        "offsite": mesh["offsite"] | {"kind": "s3", "endpoint": B2_ENDPOINT, "region": B2_REGION},
         "acme_directory": f"https://{ACME_NAME}/acme/local/directory",
     }

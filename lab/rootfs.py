@@ -34,7 +34,7 @@ HOST_PACKAGES = (
 )
 EDGE_PACKAGES = (
     *(name for name in HOST_PACKAGES if not name.startswith("docker")),
-    *("nix-bin", "python3", "sqlite3", "openssl", "acme-tiny", "age", "caddy", "nodejs", "jq"),
+    *("nix-bin", "python3", "sqlite3", "openssl", "acme-tiny", "age", "caddy", "nodejs", "jq", "rclone"),
 )
 """What a node's generation may name: NixOS would bring each of them itself."""
 EDGE_MASKED = ("caddy.service", "wg-quick.target", "cron.service")

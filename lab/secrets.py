@@ -4,6 +4,7 @@ import re
 import secrets
 import string
 
+from estate.edge.secrets import OFFSITE_ID, OFFSITE_KEY
 from estate.secrets.sealed import keygen, write_private
 from lab.paths import LabPaths
 
@@ -23,15 +24,26 @@ def external_values() -> dict[str, str]:
         "TAVILY_API_KEY": f"tvly-lab-{_text(24)}",
         "TELEGRAM_BOT_TOKEN": f"{1_000_000_000 + secrets.randbelow(10**9)}:{_text(35)}",
         "TELEGRAM_CHAT_ID": "-1001",
+        # The lab's own store takes these two
+        OFFSITE_ID: f"lab{_text(22).lower()}",
+        OFFSITE_KEY: _text(31),
     }
 
 
+def known(paths: LabPaths) -> dict[str, str]:
+    """The values that were made up before, by name."""
+    lines = paths.external_secrets.read_text().splitlines() if paths.external_secrets.exists() else []
+    return dict(line.split("=", 1) for line in lines)
+
+
 def ensure(paths: LabPaths) -> str:
-    """Make the key and the values unless they are there."""
-    there = paths.age_identity.exists() and paths.external_secrets.exists()
+    """Make the key and the values that are not there yet."""
+    before = known(paths)
+    there = paths.age_identity.exists() and set(external_values()) <= set(before)
     keygen(paths.age_identity)
-    if not paths.external_secrets.exists():
-        lines = (f"{name}={value}\n" for name, value in external_values().items())
+    if not there:
+        lines = (f"{name}={value}\n" for name, value in (external_values() | before).items())
+        paths.external_secrets.unlink(missing_ok=True)
         write_private(paths.external_secrets, "".join(lines).encode())
     return "already there" if there else "made"
 

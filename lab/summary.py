@@ -15,7 +15,7 @@ _LOGINS = {
     "hermes-api": "bearer token HERMES_API_TOKEN",
     "s3": "key MINIO_ROOT_USER, MINIO_ROOT_PASSWORD",
     "headscale": "pre-auth key, on the host below /var/lib/estate",
-    "infisical": "first admin at /admin/signup",
+    "infisical": "through estate secrets",
 }
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import ca, containers, engine, fleet, keys, limits, machines, rootfs, secrets, services, system
+from lab import b2, ca, containers, engine, fleet, keys, limits, machines, rootfs, secrets, services, system
 from lab.docker import LABEL, Docker, find_docker
 from lab.errors import LabError
 from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, HUB, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
@@ -104,10 +104,14 @@ def _keys(lab: Lab) -> None:
 
 
 def _servers(lab: Lab, docker: Docker, images: BaseImages) -> None:
-    wanted = [services.acme(lab.paths, images.infra), services.road(lab.paths, images.edge)]
+    wanted = [
+        services.acme(lab.paths, images.infra),
+        services.road(lab.paths, images.edge),
+        b2.b2(lab.paths, images.infra),
+    ]
     if not lab.upstream:
         wanted.append(services.registry(lab.paths, images.infra))
-    with lab.progress.step("Registry, ACME server and the road to the fleet") as step:
+    with lab.progress.step("Registry, ACME server, object store and the road to the fleet") as step:
         found = containers.existing(docker)
         outcomes = parallel(lambda one: containers.ensure(docker, one, found.get(one.name)), wanted)
         services.await_tls(lab.paths, ACME, ACME_NAME)

@@ -48,7 +48,7 @@ def _row(mesh: Mesh, keys: Keys, wanted: Declared, sweep: Sweep, node: Node, han
         notes = [*remarks.absence(look, values, node, keys, None if behind_hub else handshakes, mesh), *said]
     else:
         values |= _own(look.facts, look)
-        ill = [*remarks.amiss(look.facts, look, mesh), *said]
+        ill = [*remarks.amiss(look.facts, look, mesh, node), *said]
         notes = [*remarks.remarks(look.facts, wanted, state), *remarks.rotation(keys, node, handshakes)]
     notes += [f"telemetry: {text}" for text in remarks.drift(entry)]
     if state == "installing":

@@ -5,7 +5,7 @@ from typing import Any
 
 from estate.edge.keys import Keys
 from estate.edge.status_facts import Facts
-from estate.edge.status_row import BACKUP, CLOCK, DAY, ROUTINE, Declared, Look, Routine, State
+from estate.edge.status_row import BACKUP, CLOCK, DAY, Declared, Look, Routine, State, routine_of
 from estate.models.edge import Mesh, Node
 
 BEHIND_HUB = "away: so is its hub"
@@ -16,7 +16,7 @@ def offset(look: Look, now: float) -> float:
     return max(0.0, now - look.answered) + min(0.0, now - look.asked)
 
 
-def amiss(facts: Facts, look: Look, mesh: Mesh) -> Iterator[str]:
+def amiss(facts: Facts, look: Look, mesh: Mesh, node: Node) -> Iterator[str]:
     """What is wrong on the node."""
     service = facts.units.get("clavitor.service")
     if service is None or service.active != "active":
@@ -33,7 +33,7 @@ def amiss(facts: Facts, look: Look, mesh: Mesh) -> Iterator[str]:
         yield f"the integrity check found: {facts.integrity[1]}"
     if facts.breakglass:
         yield "break-glass is on; a reboot closes it"
-    for routine in ROUTINE:
+    for routine in routine_of(mesh, node):
         yield from _late(facts, routine)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from estate.edge.status_facts import Facts
-from estate.models.edge import Wave
+from estate.models.edge import Mesh, Node, Wave
 
 State = Literal["current", "behind", "rolled back", "installing", "away"]
 CLOCK = 5.0
@@ -17,7 +17,7 @@ SILENT = 300.0
 
 @dataclass(frozen=True)
 class Routine:
-    """A job that every node does by a timer; `every` in seconds."""
+    """A job that is done by a timer; `every` in seconds."""
 
     unit: str
     title: str
@@ -27,7 +27,14 @@ class Routine:
 GC = Routine("estate-gc", "garbage collection", 7 * DAY)
 CHECK = Routine("vault-check", "integrity check", 7 * DAY)
 BACKUP = Routine("vault-backup", "backup", DAY)
+OFFSITE = Routine("vault-offsite", "copy of the backups to another place", DAY)
 ROUTINE = (GC, CHECK, BACKUP)
+"""What every node does."""
+
+
+def routine_of(mesh: Mesh, node: Node) -> tuple[Routine, ...]:
+    """What this node does by timers."""
+    return (*ROUTINE, OFFSITE) if node.role == "hub" and mesh.offsite else ROUTINE
 
 
 @dataclass(frozen=True)

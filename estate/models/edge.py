@@ -111,6 +111,27 @@ class BreakGlass(Frozen):
     sources: tuple[Cidr, ...] = ()
 
 
+class Offsite(Frozen):
+    """Where the hub sends the nodes' backups, beside keeping them itself; whoever writes there need not delete.
+
+    + kind: Backblaze B2 by its own API, or a store that speaks S3
+    + bucket, folder: they lie in BUCKET/FOLDER/NODE/
+    + endpoint, region: of a store that speaks S3
+    """
+
+    kind: Literal["b2", "s3"] = "b2"
+    bucket: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9.-]{4,61}[a-zA-Z0-9]$")
+    folder: str = Field(default="vaults", pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$")
+    endpoint: str = Field(default="", pattern=r"^(https?://[^\s/]+)?$")
+    region: str = Field(default="", pattern=r"^[a-z0-9-]*$")
+
+    @model_validator(mode="after")
+    def _s3_has_an_endpoint(self) -> Self:
+        if (self.kind == "s3") != bool(self.endpoint):
+            raise ValueError("kind s3 takes an endpoint (https://…), kind b2 takes none")
+        return self
+
+
 class FirstBoot(Frozen):
     """What turns a provider's Debian into NixOS, pinned.
 
@@ -174,6 +195,8 @@ class Mesh(Frozen):
     rollout: Rollout = Rollout()
     telemetry: Telemetry = Telemetry()
     break_glass: BreakGlass = BreakGlass()
+    offsite: Offsite | None = None
+    """None: the nodes' backups are on the hub's disk and nowhere else."""
     first_boot: FirstBoot = FirstBoot()
     provisioning: Provisioning = Provisioning()
     first_login: Name = "root"

@@ -12,8 +12,9 @@ from estate.edge import bridge
 from estate.edge.keys import Keys
 from estate.edge.monitors import derive, push_token
 from estate.edge.monitors import wanted as wanted_monitors
+from estate.edge.secrets import OFFSITE_ID, OFFSITE_KEY
 from estate.models.desired import STATE_DIR, Desired, Directory, File, Guard, Handler, Node, Tree
-from estate.models.edge import Mesh
+from estate.models.edge import Mesh, Offsite
 from estate.models.host import EdgeHost
 from estate.render.nixos import digest as configuration_digest
 from estate.render.nixos import nixos_tree
@@ -22,6 +23,7 @@ from estate.render.shell import PATH, shell, variables
 TASK = "edge"
 CONFIGURATION = "/etc/nixos"
 ENVIRONMENT = "/etc/clavitor/env"
+OFFSITE_ENVIRONMENT = "/etc/push-bridge/offsite.env"
 DATABASE = "/var/lib/clavitor/clavitor.db"
 DEPOT = "/var/lib/estate/depot"
 SIGNING_KEY = "/var/lib/estate/depot-key"
@@ -65,7 +67,30 @@ def _hub_secrets(mesh: Mesh, values: Mapping[str, str]) -> list[Node]:
         Directory("/etc/push-bridge", mode=0o755),
         # Not by LoadCredential: systemd cannot mount one in every container, and loses it without a word
         File("/etc/push-bridge/secrets.json", text.encode(), mode=0o440, group="push-bridge", mask="whole"),
+        *(
+            [File(OFFSITE_ENVIRONMENT, offsite(mesh.offsite, values).encode(), mode=0o400, mask="dotenv")]
+            if mesh.offsite
+            else []
+        ),
     ]
+
+
+def offsite(store: Offsite, values: Mapping[str, str]) -> str:
+    """The environment that makes rclone know the store as `offsite:` (facts/apis.md, 7)."""
+    names = {
+        "b2": {"TYPE": "b2", "ACCOUNT": values[OFFSITE_ID], "KEY": values[OFFSITE_KEY]},
+        "s3": {
+            "TYPE": "s3",
+            "PROVIDER": "Other",
+            "ACCESS_KEY_ID": values[OFFSITE_ID],
+            "SECRET_ACCESS_KEY": values[OFFSITE_KEY],
+            "ENDPOINT": store.endpoint,
+            "REGION": store.region,
+            # A key that is restricted to its bucket may not make one, nor ask whether it is there
+            "NO_CHECK_BUCKET": "true",
+        },
+    }[store.kind]
+    return "".join(f"RCLONE_CONFIG_OFFSITE_{name}={value}\n" for name, value in names.items() if value)
 
 
 def _preshared(mesh: Mesh, host: EdgeHost, values: Mapping[str, str]) -> list[Node]:

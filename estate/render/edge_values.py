@@ -59,6 +59,8 @@ def values_of(
     }
     if node.role == "hub":
         values["ports"] = {"bridge": mesh.bridge_port, "depot": mesh.depot_port, "kuma": mesh.kuma_port}
+        if mesh.offsite:
+            values["offsite"] = f"{mesh.offsite.bucket}/{mesh.offsite.folder}"
         values["bridge"] = {"config": bridge.config(mesh), "files": bridge_files}
     return values
 

@@ -25,6 +25,7 @@ _HUB = ("bridge.nix", "depot.nix", "kuma.nix", "wireguard-hub.nix")
 _READ: dict[str, tuple[str, ...]] = {
     "clavitor.nix": ("hardening.nix",),
     "depot.nix": ("depot-key.sh", "hardening.nix"),
+    "offsite.nix": ("hardening.nix", "vault-offsite.sh", "vault-offsite-back.sh"),
     "store.nix": ("gc.sh",),
     "vault.nix": ("hardening.nix", "vault-backup.sh", "vault-check.sh", "vault-copy.sh"),
 }
@@ -39,6 +40,8 @@ def modules_of(mesh: Mesh, node: Node, *, first_boot: bool = False) -> tuple[str
         chosen.add("small.nix")
     if mesh.break_glass.keys:
         chosen.add("breakglass.nix")
+    if node.role == "hub" and mesh.offsite:
+        chosen.add("offsite.nix")
     if first_boot:
         chosen.add("first-boot.nix")
     return tuple(sorted(chosen))

@@ -10,7 +10,7 @@ from estate.clients.edge_health import public_health
 from estate.clients.push_bridge import status as bridge_status
 from estate.edge.status import judge
 from estate.edge.status_facts import parse
-from estate.edge.status_row import ROUTINE, Declared, Look, Row, Sweep
+from estate.edge.status_row import Declared, Look, Row, Sweep, routine_of
 from estate.exit_codes import ExitCode
 from estate.inventory import Estate
 from estate.models.edge import Mesh, Node
@@ -72,7 +72,7 @@ def script(mesh: Mesh, node: Node) -> str:
     words = {
         "INTERFACE": mesh.interface,
         "NAME": mesh.public_name(node),
-        "TIMERS": " ".join(routine.unit for routine in ROUTINE),
+        "TIMERS": " ".join(routine.unit for routine in routine_of(mesh, node)),
     }
     return f"{variables(words)}{shell('operations/edge_status.sh')}"
 

@@ -21,8 +21,8 @@ in
       {
         inherit (estate.hub) name publicKey;
         allowedIPs = map (peer: "${peer.address}/32") ([ estate.hub ] ++ estate.operators);
-        # The kernel resolves a name once; above 0 it is asked again, so that the hub may move. An address is better: while a
-        # name cannot be resolved, NixOS takes the peer away.
+        # The kernel resolves a name once; above 0 it is asked again, so that the hub may move. An address is better:
+        # while a name cannot be resolved, NixOS takes the peer away.
         dynamicEndpointRefreshSeconds = estate.hub.refresh;
         endpoint = estate.hub.endpoint;
         # The hub cannot call: this keeps the way open that its packets come back on.

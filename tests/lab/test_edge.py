@@ -23,8 +23,9 @@ from pydantic import SecretStr
 
 from estate.clients import kuma
 from estate.edge.monitors import Changes, wanted
-from estate.edge.secrets import KUMA_PASSWORD
+from estate.edge.secrets import KUMA_PASSWORD, OFFSITE_KEY
 from estate.inventory import load
+from estate.render.edge import OFFSITE_ENVIRONMENT
 from estate.rollout.monitors import USER, provision
 
 LAB = "inventories/lab.py"
@@ -123,6 +124,10 @@ def test_a_node_is_taken_out_and_made_anew(copy):
     """Remove: one line and a deploy of the hub. Add: a fresh machine becomes a node by the commands of docs/edge.md."""
     keep(SPOKE, "kept", "over a reprovision")
     inside(SPOKE, "systemctl start vault-backup.service")
+    # The hub's own copies are lost as well: what is restored has been in the object store
+    inside(HUB, "systemctl start vault-offsite.service")
+    inside(HUB, f"rm -rf /var/lib/push-bridge/backups/{SPOKE}")
+    inside(HUB, "systemctl start vault-offsite-back.service")
     certificate = inside(SPOKE, CERTIFICATE)
     peers = inside(HUB, "wg show wg0 peers").split()
     link = inside(HUB, "ip -o link show wg0").split(":")[0]
@@ -151,6 +156,7 @@ def test_a_node_is_taken_out_and_made_anew(copy):
 def test_no_secret_of_the_fleet_is_where_others_can_read_it():
     token = inside(SPOKE, "cut -d= -f2 /etc/clavitor/env").strip()
     key = inside(SPOKE, "cat /etc/wireguard/private.key").strip()
+    store = sealed_copy().values()[OFFSITE_KEY]
     assert len(token) > 20
     assert len(key) == 44
     text = on_host(
@@ -163,6 +169,9 @@ def test_no_secret_of_the_fleet_is_where_others_can_read_it():
     hub = inside(HUB, "journalctl --no-pager -o cat | tail -n 50000")
     assert token not in hub
     assert key not in hub
+    assert store not in hub
+    assert store not in inside(HUB, "cat /proc/[0-9]*/cmdline /etc/nixos/*.nix 2>/dev/null | tr '\\0' ' '")
+    assert store in inside(HUB, f"cat {OFFSITE_ENVIRONMENT}"), "it would not be found"
 
 
 def test_kuma_has_exactly_our_monitors_and_they_are_up():

@@ -6,13 +6,14 @@ from hashlib import sha256
 
 import pytest
 from edge_fleet import NODES, host, keys, laptop, mesh, public_key
+from pydantic import ValidationError
 
 from estate.edge.health import Sample, error_fault, sample, telemetry_faults
 from estate.edge.waves import steps
-from estate.models.edge import Release, Rollout, Telemetry
+from estate.models.edge import Offsite, Release, Rollout, Telemetry
 from estate.models.faults import EstateFaults
 from estate.models.host import EdgeHost
-from estate.render.edge import GENERATION, MONITORS, edge, rollback_script, undo, wanted_of
+from estate.render.edge import GENERATION, MONITORS, OFFSITE_ENVIRONMENT, edge, rollback_script, undo, wanted_of
 from estate.render.operator import wg_quick
 from estate.rollout import rotate
 from estate.rollout.artifact import check_artifact
@@ -51,6 +52,39 @@ def test_the_probe_asks_what_runs_and_not_what_we_remember():
 def test_whatever_a_node_runs_makes_it_due(change):
     before = generation(edge(node("tokyo"), keys(), VALUES)).digest
     assert generation(edge(node("tokyo", mesh(**change)), keys(), VALUES)).digest != before
+
+
+OFFSITE = VALUES | {"EDGE_OFFSITE_KEY_ID": "an-id", "EDGE_OFFSITE_KEY": "the-key-itself"}
+
+
+@pytest.mark.parametrize(
+    ("store", "lines"),
+    [
+        (Offsite(bucket="some-bucket"), {"TYPE=b2", "ACCOUNT=an-id", "KEY=the-key-itself"}),
+        (
+            Offsite(bucket="some-bucket", kind="s3", endpoint="https://s3.example", region="eu-1"),
+            {
+                *("TYPE=s3", "PROVIDER=Other", "ACCESS_KEY_ID=an-id", "SECRET_ACCESS_KEY=the-key-itself"),
+                *("ENDPOINT=https://s3.example", "REGION=eu-1", "NO_CHECK_BUCKET=true"),
+            },
+        ),
+    ],
+)
+def test_the_hub_alone_has_the_key_of_the_store_and_no_diff_shows_it(store, lines):
+    fleet = mesh(offsite=store)
+    found = {file.path: file for file in edge(node("zurich", fleet), keys(fleet), OFFSITE).tree.files}
+    file = found[OFFSITE_ENVIRONMENT]
+    assert set(file.content.decode().splitlines()) == {f"RCLONE_CONFIG_OFFSITE_{line}" for line in lines}
+    assert (file.mode, file.owner, file.mask) == (0o400, "root", "dotenv")
+    assert not [path for path, other in found.items() if other is not file and b"the-key-itself" in other.content]
+    spoke = edge(node("tokyo", fleet), keys(fleet), OFFSITE).tree.files
+    assert not [file for file in spoke if b"the-key-itself" in file.content or b"an-id" in file.content]
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "s3"}, {"endpoint": "https://s3.example"}, {"bucket": "a/b"}])
+def test_a_store_says_where_it_is(wrong):
+    with pytest.raises(ValidationError):
+        Offsite.model_validate({"bucket": "some-bucket"} | wrong)
 
 
 def test_another_seed_makes_every_node_due():

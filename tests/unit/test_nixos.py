@@ -9,7 +9,7 @@ from edge_fleet import ADMIN_KEY, CACHE, GLASS_KEY, NODES, host, hub, keys, lapt
 from estate.checks.nix import EVALUATE, LAYOUT, PARSE, check_nodes, evaluate, missing_tools, nixpkgs_path
 from estate.edge.keys import Keys
 from estate.edge.plans import plan_of
-from estate.models.edge import BreakGlass
+from estate.models.edge import BreakGlass, Offsite
 from estate.render.nixos import GENERATION, Overrides, bridge_files, digest, modules_of, nixos_tree
 
 MISSING = missing_tools(nixpkgs_path())
@@ -398,6 +398,19 @@ def test_a_backup_that_nobody_could_open_is_refused(tmp_path):
     directory = write(tmp_path, tree(machine=host(age_recipients=())))
     (fault,) = [item for item in check_nodes({"tokyo": directory}).faults if item.path.startswith(EVALUATE)]
     assert "age_recipients" in fault.fault
+
+
+@needs_options
+def test_backups_go_off_the_hub_when_it_says_where(tmp_path):
+    fleet = mesh(offsite=Offsite(bucket="some-bucket"))
+    found = one(tmp_path / "hub", "zurich", fleet)
+    job = found["services"]["vault-offsite"]
+    assert job["environment"]["OFFSITE_TARGET"] == "offsite:some-bucket/vaults"
+    assert job["serviceConfig"]["EnvironmentFile"] == "/etc/push-bridge/offsite.env"
+    assert "vault-offsite" in found["timers"]
+    assert "vault-offsite-back" not in found["timers"]
+    assert "vault-offsite" not in one(tmp_path / "spoke", "tokyo", fleet)["services"]
+    assert "vault-offsite" not in one(tmp_path / "none", "zurich")["services"]
 
 
 @needs_options

@@ -17,6 +17,8 @@ EXTERNAL = {
     "TELEGRAM_BOT_TOKEN": ":".join(("1234567890", "AAH" + "d7Kx9Qw2" * 4)),
     "TELEGRAM_CHAT_ID": "-1001234567890",
     "TAVILY_API_KEY": "-".join(("tvly", "Xk29fLq83mZp04vRtYw7")),
+    "EDGE_OFFSITE_KEY_ID": "".join(("not-as", "-b2-has-it")),
+    "EDGE_OFFSITE_KEY": "".join(("Vn3x", "Wq81", "LkPz", "Ty60", "GdSa")),
 }
 
 ANOTHER = "-".join(("tvly", "Another0123456789abcd"))

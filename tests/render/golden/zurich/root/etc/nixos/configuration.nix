@@ -11,6 +11,7 @@
     ./modules/generation.nix
     ./modules/hardware.nix
     ./modules/kuma.nix
+    ./modules/offsite.nix
     ./modules/ssh.nix
     ./modules/store.nix
     ./modules/vault.nix

