@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import httpx
-from estate_copy import REPO, inside
+from estate_copy import BIN, REPO, inside
 
 from estate.inventory import load
 
@@ -76,7 +76,7 @@ def docker(*words):
 
 
 def status():
-    """`estate edge status --json`, by node."""
-    argv = [str(REPO / ".venv" / "bin" / "estate"), "edge", "status", "inventories/lab.py", "--json"]
+    """`estate edge status --json`: its exit code, and what it says of each node."""
+    argv = [str(BIN / "estate"), "edge", "status", "inventories/lab.py", "--json"]
     result = subprocess.run(argv, cwd=REPO, capture_output=True, text=True, timeout=120)
-    return result.returncode, json.loads(result.stdout)
+    return result.returncode, {node["name"]: node for node in json.loads(result.stdout)["nodes"]}

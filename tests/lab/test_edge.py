@@ -17,6 +17,7 @@ from edge_scenes import (
     keep,
     kept,
     runs,
+    status,
 )
 from estate_copy import REPO, Checkout, estate_command, inside, on_host, sealed_copy
 from pydantic import SecretStr
@@ -172,6 +173,15 @@ def test_no_secret_of_the_fleet_is_where_others_can_read_it():
     assert store not in hub
     assert store not in inside(HUB, "cat /proc/[0-9]*/cmdline /etc/nixos/*.nix 2>/dev/null | tr '\\0' ' '")
     assert store in inside(HUB, f"cat {OFFSITE_ENVIRONMENT}"), "it would not be found"
+
+
+def test_the_status_is_well_and_current():
+    code, nodes = status()
+    assert (code, set(nodes)) == (0, set(NODES)), nodes
+    for node in nodes.values():
+        assert (node["state"], node["health"], node["ill"]) == ("current", "200", [])
+        assert node["push_age"] < 20
+        assert node["role"] == "hub" or node["handshake_age"] < 180
 
 
 def test_kuma_has_exactly_our_monitors_and_they_are_up():

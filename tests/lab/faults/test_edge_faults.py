@@ -24,8 +24,9 @@ from edge_scenes import (
     kept,
     public,
     runs,
+    status,
 )
-from estate_copy import REPO, Checkout, inside
+from estate_copy import BIN, Checkout, inside
 
 from estate.exit_codes import ExitCode
 
@@ -158,7 +159,8 @@ def offline():
     inside(
         SPOKE,
         "nft add table inet fault; nft 'add chain inet fault out { type filter hook output priority 0; }';"
-        "nft add rule inet fault out udp dport 51820 drop",
+        # The road's port for it, and the hub's own
+        "nft add rule inet fault out udp dport '{ 51820, 52000-52999 }' drop",
     )
     yield SPOKE
     inside(SPOKE, "nft delete table inet fault 2>/dev/null || :")
@@ -173,7 +175,9 @@ def offline():
 )
 def test_an_offline_node_is_quarantined_and_catches_up(copy, offline):
     digest = copy.with_release("1.1.0")
-    argv = [str(REPO / ".venv/bin/estate"), "edge", "rollout", LAB, "--yes"]
+    code, nodes = status()
+    assert (code, nodes[offline]["state"], nodes[CANARY]["state"]) == (ExitCode.UNREACHABLE, "away", "current")
+    argv = [str(BIN / "estate"), "edge", "rollout", LAB, "--yes"]
     run = subprocess.run(argv, cwd=copy.root, env={**environment(copy)}, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"quarantined: {offline}" in run.stderr
@@ -212,6 +216,42 @@ def test_nodes_serve_without_the_hub():
     while any(bridge()[name]["received"] < began for name in NODES):
         assert time.time() - began < 60, "telemetry does not come back"
         time.sleep(1)
+
+
+@pytest.fixture
+def wrong_clock():
+    """A spoke whose clock is two hours ahead, for all that ask it: hosts of the lab share the machine's own."""
+    fake = (
+        "#!/bin/sh\ncase $* in\n"
+        "+%s) echo $(($(/var/tmp/date +%s) + 7200)) ;;\n"
+        "+%s.%N) echo $(($(/var/tmp/date +%s) + 7200)).0 ;;\n"
+        '*) exec /var/tmp/date "$@" ;;\nesac\n'
+    )
+    inside(
+        SPOKE,
+        f"cp /usr/bin/date /var/tmp/date\ncat >/var/tmp/fake-date <<'END'\n{fake}END\n"
+        "chmod 755 /var/tmp/fake-date; mount --bind /var/tmp/fake-date /usr/bin/date",
+    )
+    yield SPOKE
+    inside(SPOKE, "umount /usr/bin/date; rm -f /var/tmp/date /var/tmp/fake-date")
+
+
+@pytest.mark.fault(
+    "the clock of a node is wrong",
+    sees="by how much it is off; nothing is changed on any node; the status calls it ill",
+    codes=[3],
+    hosts=SPOKE,
+)
+def test_a_node_with_a_wrong_clock_is_refused_and_shown(copy, wrong_clock):
+    before = all_run()
+    code, nodes = status()
+    assert code == ExitCode.FAILED
+    assert any("s ahead" in text for text in nodes[wrong_clock]["ill"])
+    copy.with_release("1.3.0")
+    run = copy.deploy(*FLEET)
+    assert run.code == ExitCode.REFUSED, run.text
+    assert f"{wrong_clock}/clock: its clock is 7" in run.text
+    assert all_run() == before
 
 
 @pytest.mark.fault(
