@@ -29,6 +29,7 @@ class Facts:
     + now: its clock, in seconds since 1970
     + generation: the number of the system profile's generation
     + profile, running: store paths: what it boots, and what runs
+    + generation_made, key_made: when the generation and the WireGuard key were made, in seconds since 1970; None: not known
     + configuration, release: by these two it is compared with what is declared
     + before, fetched: the digests of the generation that ran before, and of the newest that it was sent
     + switching: a switch that nobody has confirmed yet
@@ -45,6 +46,8 @@ class Facts:
     generation: int | None = None
     profile: str = ""
     running: str = ""
+    generation_made: float | None = None
+    key_made: float | None = None
     configuration: str = ""
     release: str = ""
     version: str = ""
@@ -86,6 +89,8 @@ def parse(text: str) -> Facts:
         generation=_whole(_word(found, "generation")),
         profile=_word(found, "generation", 1),
         running=_word(found, "generation", 2),
+        generation_made=_number(_word(found, "made")),
+        key_made=_number(_word(found, "made", 1)),
         configuration=_word(found, "configuration"),
         release=_word(found, "release").removeprefix("releases/"),
         version=_word(found, "version").rpartition(" ")[2],

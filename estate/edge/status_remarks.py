@@ -5,7 +5,7 @@ from typing import Any
 
 from estate.edge.keys import Keys
 from estate.edge.status_facts import Facts
-from estate.edge.status_row import BACKUP, CLOCK, DAY, Declared, Look, Routine, State, routine_of
+from estate.edge.status_row import BACKUP, CLOCK, DAY, Declared, Look, ROTATION, Routine, State, UPDATE, routine_of
 from estate.models.edge import Mesh, Node
 
 BEHIND_HUB = "away: so is its hub"
@@ -88,6 +88,10 @@ def remarks(facts: Facts, wanted: Declared, state: State) -> Iterator[str]:
         ]
         why = "it took its last switch back by itself" if facts.reverted and state == "rolled back" else state
         yield f"{why}: not the declared {' and '.join(what)}"
+    if facts.generation_made and facts.now - facts.generation_made > UPDATE:
+        yield f"its generation is {(facts.now - facts.generation_made) / DAY:.0f} days old: no update of NixOS since"
+    if facts.key_made and facts.now - facts.key_made > ROTATION:
+        yield f"its WireGuard key is {(facts.now - facts.key_made) / DAY:.0f} days old: `estate edge rotate`"
     if facts.reboot:
         yield "a reboot is needed: it runs another kernel than its generation's"
     if facts.profile and facts.running and facts.profile != facts.running and not facts.breakglass:

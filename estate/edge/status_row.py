@@ -11,6 +11,10 @@ State = Literal["current", "behind", "rolled back", "installing", "away"]
 CLOCK = 5.0
 """Seconds that a node's clock may be off."""
 DAY = 86400.0
+ROTATION = 100 * DAY
+"""Seconds after which a WireGuard key is to be rotated: every quarter, and some days to get round to it."""
+UPDATE = 21 * DAY
+"""Seconds after which a node has missed its weekly update more than once."""
 SILENT = 300.0
 """Seconds without a handshake after which a tunnel is dead: sessions are renewed every two minutes (wireguard.com)."""
 

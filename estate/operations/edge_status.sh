@@ -10,6 +10,8 @@ say now "$(date +%s.%N)"
 say system "$(. /etc/os-release && printf '%s' "$ID")"
 link=$(readlink "$profile" | sed -n 's/^system-\([0-9]*\)-link$/\1/p')
 say generation "$link" "$(readlink -e "$profile")" "$(readlink -e /run/current-system)"
+# The link's own time: what it leads to is in the store, where everything is of 1970
+say made "$(stat -c %Y "$profile-$link-link" 2>/dev/null)" "$(stat -c %Y /etc/wireguard/private.key 2>/dev/null)"
 say configuration "$(digest /run/current-system)"
 say release "$(readlink /opt/clavitor/current)"
 say version "$(timeout 5 /opt/clavitor/current/clavitor --version 2>/dev/null | head -n 1)"

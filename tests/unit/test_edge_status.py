@@ -14,6 +14,7 @@ ANSWER = """\
 now\t1800000000.25
 system\tnixos
 generation\t12\t/nix/store/abc-nixos\t/nix/store/abc-nixos
+made\t1799990000\t1799900000
 configuration\tcafe
 release\treleases/0123456789abcdef
 version\tclavitor 1.0.0
@@ -60,6 +61,7 @@ def test_an_answer_is_read():
     )
     assert (found.before, found.before_release, found.fetched) == ("beef", "fedcba9876543210", "cafe")
     assert (found.disk, found.integrity, found.failed) == (41, (1799000000, "ok"), ())
+    assert (found.generation_made, found.key_made) == (1799990000, 1799900000)
     assert found.handshakes == {"KEY=": 1799999990, "OTHER=": 0}
     assert [found.switching, found.reverted, found.reboot, found.breakglass] == [False] * 4
 
@@ -158,6 +160,19 @@ def test_a_node_that_is_well():
 def test_what_is_wrong_on_a_node_is_said_once(over, said):
     found = row(looks={"tokyo": look(**over)})
     assert found.ill == (said,)
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        ({"generation_made": NOW - 20 * DAY, "key_made": NOW - 99 * DAY}, ()),
+        ({"generation_made": NOW - 22 * DAY}, ("its generation is 22 days old: no update of NixOS since",)),
+        ({"key_made": NOW - 101 * DAY}, ("its WireGuard key is 101 days old: `estate edge rotate`",)),
+    ],
+)
+def test_a_routine_of_the_operators_that_is_due_is_noted(over, said):
+    found = row(looks={"tokyo": look(**over)})
+    assert (found.ill, found.notes) == ((), said)
 
 
 def test_a_failed_job_is_not_said_twice():
