@@ -29,7 +29,7 @@ class Facts:
     + now: its clock, in seconds since 1970
     + generation: the number of the system profile's generation
     + profile, running: store paths: what it boots, and what runs
-    + generation_made, key_made: when the generation and the WireGuard key were made, in seconds since 1970; None: not known
+    + generation_made, key_made: when they were made, in seconds since 1970
     + configuration, release: by these two it is compared with what is declared
     + before, fetched: the digests of the generation that ran before, and of the newest that it was sent
     + switching: a switch that nobody has confirmed yet

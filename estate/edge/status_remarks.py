@@ -5,7 +5,7 @@ from typing import Any
 
 from estate.edge.keys import Keys
 from estate.edge.status_facts import Facts
-from estate.edge.status_row import BACKUP, CLOCK, DAY, Declared, Look, ROTATION, Routine, State, UPDATE, routine_of
+from estate.edge.status_row import BACKUP, CLOCK, DAY, ROTATION, UPDATE, Declared, Look, Routine, State, routine_of
 from estate.models.edge import Mesh, Node
 
 BEHIND_HUB = "away: so is its hub"
