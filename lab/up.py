@@ -133,7 +133,7 @@ def _hosts(lab: Lab, docker: Docker, images: BaseImages) -> None:
             image = images.edge if host.group == "edge" else images.host
             wanted = machines.machine(lab.paths, host, image, caps, lab.upstream)
             outcome = containers.ensure(docker, wanted, found.get(host.container))
-            if host.needs_engine and outcome in {"created", "recreated"}:
+            if host.group == "mainframe" and outcome in {"created", "recreated"}:
                 secrets.set_aside(lab.paths)
             state = machines.await_boot(docker, host)
             step.note(f"{host.name} {outcome}, {state}")
