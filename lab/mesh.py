@@ -9,7 +9,7 @@ from estate.edge.inventory import declared_mesh
 from lab.hosts import ACME_NAME, B2_ENDPOINT, B2_REGION, CONTROLLER, ROAD, by_name, select
 from lab.paths import REPO, lab_paths
 from lab.road import FIRST_PORT
-from lab.rootfs import NIXPKGS_ON_HOST
+from lab.rootfs import NIXPKGS, NIXPKGS_ON_HOST
 
 FILES = Path(__file__).resolve().parent / "files"
 _PLACEHOLDER_KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -68,5 +68,7 @@ def lab_mesh() -> dict[str, Any]:
         },
         "nixpkgs": NIXPKGS_ON_HOST,
         "offsite": mesh["offsite"] | {"kind": "s3", "endpoint": B2_ENDPOINT, "region": B2_REGION},
+        # Of which the hosts have a copy
+        "controller_nixpkgs": str(NIXPKGS),
         "acme_directory": f"https://{ACME_NAME}/acme/local/directory",
     }

@@ -118,7 +118,7 @@ def _plans(mesh: Mesh, where: str) -> Iterator[Fault]:
             yield Fault(f"{path}/plan", fault, f"take {plan.upgrade} where it is sold, else vc2-1c-1gb")
         if node.role == "hub" and plan.small and any(other.build == "hub" for other in mesh.nodes):
             fault = f"{plan.memory} MB of {plan.id} are too few to evaluate NixOS for the others"
-            yield Fault(f"{path}/plan", fault, 'take a larger plan, or say build = "controller"')
+            yield Fault(f"{path}/plan", fault, 'take a larger plan, or say build = "controller" in every line')
         if node.build == "node" and plan.small:
             fault = f"{plan.memory} MB of {plan.id} are too few to evaluate NixOS: it would be killed without a word"
             yield Fault(f"{path}/build", fault, 'say "hub" or "controller", or take a larger plan')

@@ -24,7 +24,7 @@ class Node(Frozen):
     + address: its public IPv4 address, when DNS need not be asked (a machine that is adopted)
     + endpoint: where it finds the hub, host:port, when that is not where the others do
     + wave: None: "early" or "rest", by its place in the list
-    + build: where its generation is built
+    + build: where its generation is built; the hub's own is built on itself, or on the controller
     """
 
     name: Name
@@ -185,6 +185,8 @@ class Mesh(Frozen):
     state_version: str = Field(default="26.05", pattern=r"^\d\d\.(05|11)$")
     nixpkgs: str = ""
     """Where Nixpkgs is taken from: a path, or the URL of an archive of one commit; empty: the release's channel."""
+    controller_nixpkgs: str = ""
+    """Where the controller takes Nixpkgs from, when not where the nodes do."""
     cache_key: str = ""
     """The public key that the hub signs generations with; learned with the WireGuard keys."""
     generations: int = Field(default=3, ge=3)
@@ -214,6 +216,11 @@ class Mesh(Frozen):
         if len(hubs) != 1:
             raise ValueError(f"exactly one node is the hub, not {len(hubs)}; give one of them role = hub")
         return self
+
+    @property
+    def nixpkgs_source(self) -> str:
+        """Where the nodes take Nixpkgs from, in Nix's words."""
+        return self.nixpkgs or f"channel:nixos-{self.nixos}"
 
     @property
     def hub(self) -> Node:

@@ -1,9 +1,5 @@
 """The edge fleet: build and publish on the hub, fetch on the node, switch under guard, watch the wave."""
 
-import base64
-import gzip
-import io
-import tarfile
 import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -17,7 +13,7 @@ from estate.edge.health import Sample, error_fault, sample, telemetry_faults
 from estate.edge.keys import Keys
 from estate.facts.host_state import StateQuery, recall
 from estate.inventory import Estate, current
-from estate.models.desired import STATE_DIR, Desired, File
+from estate.models.desired import STATE_DIR, Desired
 from estate.models.faults import EstateFaults, Fault
 from estate.models.host import EdgeHost
 from estate.operations.announce import announce
@@ -27,44 +23,27 @@ from estate.plan import system as plan
 from estate.plan.change import Change
 from estate.remote import run_as_root, send_file
 from estate.render.edge import (
-    CONFIGURATION,
     DEPOT,
     GENERATION,
     MONITORS,
-    SIGNING_KEY,
     Wanted,
+    built_on,
     fetch_words,
     rollback_script,
     wanted_of,
 )
 from estate.render.shell import shell, variables
 from estate.render.templates import ROOT
+from estate.rollout import build
 from estate.rollout.artifact import check_artifact
 from estate.run.current import RETURNED
 
-BUILD_TIMEOUT = 1800
-"""Seconds that building one generation on the hub may take: the first one downloads a whole NixOS."""
 FETCH_TIMEOUT = 900
 SWITCH_TIMEOUT = 300
 
 
-def pack(files: tuple[File, ...]) -> str:
-    """The configuration's files below /etc/nixos as a base64 tar: the same bytes for the same files."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
-        for file in files:
-            info = tarfile.TarInfo(file.path.removeprefix(f"{CONFIGURATION}/"))
-            info.size, info.mode = len(file.content), 0o644
-            archive.addfile(info, io.BytesIO(file.content))
-    return base64.encodebytes(buffer.getvalue()).decode()
-
-
 def _hub(estate: Estate, mine: EdgeHost) -> str:
     return mine.mesh.hub.name
-
-
-def _configuration(desired: Desired) -> tuple[File, ...]:
-    return tuple(file for file in desired.tree.files if file.path.startswith(f"{CONFIGURATION}/"))
 
 
 _before: dict[str, Sample] = {}
@@ -80,18 +59,18 @@ def _note_errors(mine: EdgeHost) -> None:
 
 
 def publish(estate: Estate, mine: EdgeHost, desired: Desired, wanted: Wanted) -> None:
-    """Have the hub build the node's generation, and put the release beside it. Raises EstateFaults."""
-    name = _hub(estate, mine)
+    """Have the node's generation in the hub's depot, built where it is declared, and the release beside it.
+
+    Raises EstateFaults.
+    """
+    name, where = _hub(estate, mine), built_on(mine)
     ship_release(estate, mine)
-    words = {"NODE": mine.name, "DIGEST": wanted.configuration, "DEPOT": DEPOT, "KEY": SIGNING_KEY}
-    known = run_as_root(name, estate.ssh[name], f"test -s {DEPOT}/systems/{wanted.configuration}")
-    if known.code == 0 or mine.is_hub or mine.node.build == "node":
+    if where == "node":
         return
-    text = f"{variables(words)}{shell('operations/edge_publish.sh')}"
-    outcome = run_as_root(name, estate.ssh[name], text, stdin=pack(_configuration(desired)), timeout=BUILD_TIMEOUT)
-    if outcome.code != 0:
-        words_of_it = outcome.stderr.strip()[-2000:] or f"exit code {outcome.code}"
-        raise EstateFaults([Fault(f"{name}/build {mine.name}", words_of_it, "`estate check` evaluates it here")])
+    known = run_as_root(name, estate.ssh[name], f"test -s {DEPOT}/systems/{wanted.configuration}")
+    if known.code != 0:
+        make = build.on_controller if where == "controller" else build.on_hub
+        make(estate, mine, build.configuration(desired), wanted)
 
 
 def ship_release(estate: Estate, mine: EdgeHost) -> None:
@@ -119,10 +98,11 @@ def fetch(desired: Desired, query: StateQuery, mine: EdgeHost, keys: Keys) -> Ge
         return
     estate, wanted = current(inventory), wanted_of(mine, keys)
     yield controller("note its errors before", lambda: _note_errors(mine))
-    yield controller(f"build on {_hub(estate, mine)}", lambda: publish(estate, mine, desired, wanted))
+    place = {"hub": _hub(estate, mine), "controller": "the controller", "node": mine.name}[built_on(mine)]
+    yield controller(f"build on {place}", lambda: publish(estate, mine, desired, wanted))
     words = variables(fetch_words(mine.mesh, mine, keys, wanted))
     # A node that builds for itself, the hub above all, needs its files before
-    stdin = pack(_configuration(desired))
+    stdin = build.pack(build.configuration(desired))
     head = f"{words}work=/var/lib/estate/edge/build; CONFIG=$work\nmkdir -p $work && base64 -d | tar -xzf - -C $work\n"
     yield script(f"{head}{shell('operations/edge_fetch.sh')}", timeout=FETCH_TIMEOUT, stdin=stdin)
 

@@ -14,7 +14,7 @@ from estate.edge.monitors import derive, push_token
 from estate.edge.monitors import wanted as wanted_monitors
 from estate.edge.secrets import OFFSITE_ID, OFFSITE_KEY
 from estate.models.desired import STATE_DIR, Desired, Directory, File, Guard, Handler, Node, Tree
-from estate.models.edge import Mesh, Offsite
+from estate.models.edge import Build, Mesh, Offsite
 from estate.models.host import EdgeHost
 from estate.render.nixos import digest as configuration_digest
 from estate.render.nixos import nixos_tree
@@ -110,13 +110,19 @@ def _preshared(mesh: Mesh, host: EdgeHost, values: Mapping[str, str]) -> list[No
     return [Directory("/etc/wireguard/psk", mode=0o700), *files]
 
 
+def built_on(host: EdgeHost) -> Build:
+    """Where the node's generation is built; "hub" is, of the hub, the node itself."""
+    return "node" if host.is_hub and host.node.build == "hub" else host.node.build
+
+
 def fetch_words(mesh: Mesh, host: EdgeHost, keys: Keys, wanted: Wanted) -> dict[str, str]:
     """The variables of estate/operations/edge_fetch.sh."""
     return {
         "DIGEST": wanted.configuration,
-        "BUILD": "node" if host.is_hub else host.node.build,
+        "BUILD": built_on(host),
         "CONFIG": CONFIGURATION,
-        "SOURCE": depot_url(mesh),
+        # From its own disk: a depot that does not answer is mended by a deploy of the hub
+        "SOURCE": f"file://{DEPOT}" if host.is_hub and built_on(host) == "controller" else depot_url(mesh),
         "CACHE_KEY": keys.cache,
         "RELEASE": wanted.release,
         "RELEASE_ID": wanted.release_id,

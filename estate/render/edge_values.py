@@ -41,7 +41,7 @@ def values_of(
     values: dict[str, NixValue] = {
         "node": node.name,
         "release": mesh.nixos,
-        "nixpkgs": mesh.nixpkgs or f"channel:nixos-{mesh.nixos}",
+        "nixpkgs": mesh.nixpkgs_source,
         "generations": mesh.generations,
         "disk": DISKS[node.provider],
         "journal": "50M" if plan_of(node).small else "200M",

@@ -11,12 +11,12 @@ from estate.inventory import Estate, Ssh
 from estate.models.edge import Mesh, Node
 from estate.models.faults import EstateFaults, Fault
 from estate.models.host import EdgeHost
-from estate.operations.edge import pack
 from estate.remote import run_as_root
 from estate.render.edge import SIGNING_KEY
 from estate.render.first_boot import first_boot_script
 from estate.render.nixos import nixos_tree
 from estate.render.shell import PATH
+from estate.rollout.build import pack
 
 REBOOT = 900
 """Seconds that turning a machine into a NixOS node may take, its reboot included."""

@@ -1,7 +1,7 @@
 """The beginning of a run: every host reachable, sound, and locked, before anything is changed on any."""
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,15 @@ from pyinfra.api.inventory import Inventory
 
 from estate import preflight
 from estate.exit_codes import ExitCode
-from estate.facts.host_state import StateQuery
+from estate.facts.host_state import StateQuery, recalled
 from estate.facts.quiet import read
 from estate.inventory import Estate
 from estate.models.desired import Desired
 from estate.models.faults import EstateFaults, Fault
-from estate.render import stack
+from estate.models.host import EdgeHost
+from estate.plan.system import due
+from estate.render import edge, stack
+from estate.rollout.build import controller_faults
 from estate.run.current import Run, commit, current
 from estate.run.guard import refuse, register
 from estate.run.journal import interrupted_record, journal_text, write_script
@@ -88,6 +91,7 @@ def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, 
     head = take_script(run.me) if run is not None and locking else ""
     found = preflight.examine(estate, active, head, queries(wanted))
     faults = [fault for _, faults in found.values() for fault in faults]
+    faults += _builder_faults(estate, found, wanted)
     if run is None:
         _raise(faults)
         return
@@ -107,6 +111,23 @@ def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, 
     if held:
         raise LockedFaults([*held, *faults])
     _raise(faults)
+
+
+def _builder_faults(
+    estate: Estate, active: Iterable[PyinfraHost], wanted: Mapping[str, Mapping[str, Desired]]
+) -> list[Fault]:
+    """What keeps this machine from building the generations that are due and are to be built here.
+
+    A fleet that is as declared can be looked at from a machine that has no Nix.
+    """
+    here = []
+    for target in active:
+        host, desired = estate.hosts[target.name], wanted[target.name].get(edge.TASK)
+        if isinstance(host, EdgeHost) and edge.built_on(host) == "controller" and desired:
+            state = recalled(target).get(edge.TASK)
+            here += [host.name] if state and edge.GENERATION in due(desired, state) else []
+    mesh = estate.mesh
+    return controller_faults(mesh, here) if mesh else []
 
 
 def _raise(faults: list[Fault]) -> None:

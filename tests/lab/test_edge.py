@@ -1,5 +1,6 @@
 """The fleet: releases go through it in waves, keys are rotated, nodes come and go."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -30,6 +31,8 @@ from estate.render.edge import OFFSITE_ENVIRONMENT
 from estate.rollout.monitors import USER, provision
 
 LAB = "inventories/lab.py"
+# The stand-in's builders use the machine's own commands, and its Nix need not have users to build as
+NIX = {"NIX_CONFIG": "sandbox = false\nbuild-users-group =\nsubstitute = false\n"}
 CERTIFICATE = "openssl x509 -noout -serial -in /var/lib/clavitor/autocert/tokyo.clavitor.com.crt"
 
 
@@ -69,6 +72,30 @@ def test_a_good_release_reaches_all_goes_back_and_comes_again(copy):
     assert run.code == 0, run.text
     assert all_run() == before
     assert len(inside(CANARY, "ls /opt/clavitor/releases").split()) <= 3
+
+
+@pytest.mark.skipif(not shutil.which("nix-build"), reason="the controller has no Nix (Debian: nix-bin)")
+def test_a_generation_that_the_controller_builds_is_the_one_that_the_node_runs(copy):
+    before = all_run()
+    copy.edit("lab/mesh.py", "} | way", '} | way | ({"build": "controller"} if node["name"] == "amsterdam" else {})')
+    # Where it is built makes no node due; this does
+    copy.edit("lab/mesh.py", '"interval": 2', '"interval": 3')
+    run = copy.deploy(*FLEET, environment=NIX)
+    assert run.code == 0, run.text
+    now = all_run()
+    assert all(now[name][0] != before[name][0] for name in NODES)
+    digest = inside(CANARY, "cat /run/current-system/etc/estate/configuration").strip()
+    assert inside(HUB, f"cat /var/lib/estate/depot/systems/{digest}").strip() == now[CANARY][0]
+    # The probe compares what runs with the digest of what the copy declares
+    assert copy.deploy(*FLEET, environment=NIX).changes == []
+    # The hub built the other spoke's, and of this one's has no log and no derivation
+    builds = {name: inside(HUB, f"ls -A /var/lib/estate/builds/{name}").split() for name in (CANARY, SPOKE)}
+    assert builds[CANARY] == ["system"]
+    assert "log" in builds[SPOKE]
+    there = '[ -e "$(nix-store -q --deriver {})" ] && echo derivation || :'
+    assert inside(HUB, there.format(now[CANARY][0])) == ""
+    assert inside(HUB, there.format(now[SPOKE][0])) == "derivation\n"
+    assert inside(HUB, "ls -A /var/lib/estate/builds | grep closure || :") == ""
 
 
 def test_the_break_glass_way_in_works_without_the_hub_and_ends_with_a_reboot():

@@ -123,6 +123,15 @@ def test_a_lone_hub_is_a_fleet():
     assert check(alone, keys(alone), WHERE) == []
 
 
+def test_a_small_hub_will_do_when_the_controller_builds_for_all():
+    small = {"provider": "vultr", "region": "fra", "plan": "vc2-1c-1gb", "price": None, "build": "controller"}
+    others = tuple(node.model_copy(update={"build": "controller"}) for node in NODES[1:])
+    assert check(mesh(nodes=(hub(**small), *others)), keys(), WHERE) == []
+    # What it builds for itself would be too much for it as well
+    (found,) = check(mesh(nodes=(hub(**small | {"build": "hub"}), *others)), keys(), WHERE)
+    assert found.path == f"{WHERE}/nodes/zurich/plan"
+
+
 def test_a_price_of_its_own_counts():
     dear = (*NODES[:5], Node(**NODES[5].model_dump() | {"price": 90.0}))
     assert [item.path for item in check(mesh(nodes=dear), keys(), WHERE)] == [f"{WHERE}/budget"]
