@@ -40,9 +40,15 @@ in
     wheelNeedsPassword = false;
   };
 
+  # What is called on a node by name, beside what every NixOS has. Some of these its modules would add as well; whether
+  # they do is for each of them to change.
   environment.systemPackages = [
     pkgs.curl
+    pkgs.iproute2
+    pkgs.iputils
+    pkgs.nftables
     pkgs.sqlite
+    pkgs.wireguard-tools
   ];
 
   nix.settings = {
