@@ -40,13 +40,16 @@ class Leak:
 
 
 def history(root: Path) -> list[Leak]:
-    """Leaks in all commits of all branches: what each changed, merges too, and what its message says."""
+    """Leaks in all commits of our branches and tags: what each changed, merges too, and what its message says.
+
+    Not of branches that a clone only knows of: they are looked at where somebody works on them.
+    """
     if run(["git", "-C", str(root), "rev-parse", "--is-shallow-repository"]).stdout.strip() == "true":
         raise LabError("this clone is shallow, so its history cannot be scanned", "run `git fetch --unshallow`")
     # git log shows no changes of a merge unless it is told to
-    changes = _scan(root, ["git", "--log-opts", "--full-history --all --diff-merges=first-parent", str(root)])
+    changes = _scan(root, ["git", "--log-opts", "--full-history --branches --tags HEAD --diff-merges=first-parent", str(root)])
     with TemporaryDirectory() as folder:
-        log = run(["git", "-C", str(root), "log", "--all", "-z", "--format=%H%n%B"]).stdout
+        log = run(["git", "-C", str(root), "log", "--branches", "--tags", "HEAD", "-z", "--format=%H%n%B"]).stdout
         for commit, _, message in (entry.partition("\n") for entry in log.split("\0") if entry):
             (Path(folder) / f"{commit}.txt").write_text(message)
         messages = _scan(root, ["dir", "."], Path(folder))
