@@ -39,6 +39,9 @@ class Leak:
         return f"{self.path}:{self.line}{where}: {self.rule}: {self.description}"
 
 
+_COMMITS = ("--branches", "--tags", "HEAD")
+
+
 def history(root: Path) -> list[Leak]:
     """Leaks in all commits of our branches and tags: what each changed, merges too, and what its message says.
 
@@ -47,9 +50,10 @@ def history(root: Path) -> list[Leak]:
     if run(["git", "-C", str(root), "rev-parse", "--is-shallow-repository"]).stdout.strip() == "true":
         raise LabError("this clone is shallow, so its history cannot be scanned", "run `git fetch --unshallow`")
     # git log shows no changes of a merge unless it is told to
-    changes = _scan(root, ["git", "--log-opts", "--full-history --branches --tags HEAD --diff-merges=first-parent", str(root)])
+    options = f"--full-history {' '.join(_COMMITS)} --diff-merges=first-parent"
+    changes = _scan(root, ["git", "--log-opts", options, str(root)])
     with TemporaryDirectory() as folder:
-        log = run(["git", "-C", str(root), "log", "--branches", "--tags", "HEAD", "-z", "--format=%H%n%B"]).stdout
+        log = run(["git", "-C", str(root), "log", *_COMMITS, "-z", "--format=%H%n%B"]).stdout
         for commit, _, message in (entry.partition("\n") for entry in log.split("\0") if entry):
             (Path(folder) / f"{commit}.txt").write_text(message)
         messages = _scan(root, ["dir", "."], Path(folder))
