@@ -47,6 +47,7 @@ test: check unit test-lab ## the whole test suite
 
 bench: venv ## remote commands and wall time, beside Ansible; resets the lab's mainframe
 	$(BIN)/python -m lab.bench --markdown docs/performance.md
+	$(BIN)/python -m lab.bench.fleet --farm --markdown docs/performance.md
 
 faults: venv ## the fault matrix alone, and its page in docs
 	$(BIN)/pytest tests/lab/faults --inventory $(LAB) -q --write-faults
