@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 LAB := inventories/lab.py
 
-.PHONY: help venv lab lab-down test check leaks unit test-lab bench audit docs
+.PHONY: help venv lab lab-down images test check leaks unit test-lab lanes bench faults audit docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
@@ -39,11 +39,37 @@ leaks: venv ## no secret in any commit, nor in a file that could be committed
 
 unit: venv ## tests without a host
 	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n auto tests/backup
+
+# tests/lab/conftest.py takes the same lock when nobody holds it for the lanes
+LANES = ESTATE_LAB_LOCKED=1 flock $${TMPDIR:-/tmp}/estate-lab-tests.lock $(MAKE) lanes
+TEST_LAB = $(BIN)/pytest tests/lab --inventory $(LAB) --tb=short -p no:cacheprovider
 
 test-lab: lab ## tests against the lab's hosts
-	$(BIN)/pytest tests/lab --inventory $(LAB) -q --durations=15
+	+$(LANES)
 
-test: check unit test-lab ## the whole test suite
+# These mostly wait, each for hosts of its own; what touches all hosts runs afterwards
+LANE_NAMES = fleet backups hosts
+
+lanes:
+	$(MAKE) --jobs=$(words $(LANE_NAMES)) --keep-going $(LANE_NAMES:%=beside-lane-%)
+	$(TEST_LAB) -v --durations=15 -m "alone or not (alone $(LANE_NAMES:%=or %))"
+
+lane-%:
+	$(TEST_LAB) -v -m "$* and not alone"
+
+test: check ## the whole test suite
+	$(MAKE) --jobs=2 --keep-going beside-unit beside-lab
+	+$(LANES)
+
+# One of several at a time: each line says whose it is
+beside-%: SHELL := /bin/bash
+beside-%: .SHELLFLAGS := -o pipefail -c
+beside-%:
+	@$(MAKE) --no-print-directory $* 2>&1 | sed -u 's/^/$* | /'
+
+images: venv ## what the lab's machines are made of; `lab` does it too
+	$(BIN)/estate lab prepare
 
 bench: venv ## remote commands and wall time, beside Ansible; resets the lab's mainframe
 	$(BIN)/python -m lab.bench --markdown docs/performance.md

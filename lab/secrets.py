@@ -21,6 +21,8 @@ def _text(length: int) -> str:
 def external_values() -> dict[str, str]:
     """New values in the form of the real ones; no service accepts them."""
     return {
+        "B2_KEY_ID": f"00{secrets.token_hex(12)[:23]}",
+        "B2_KEY_SECRET": f"K00{_text(28)}",
         "TAVILY_API_KEY": f"tvly-lab-{_text(24)}",
         "TELEGRAM_BOT_TOKEN": f"{1_000_000_000 + secrets.randbelow(10**9)}:{_text(35)}",
         "TELEGRAM_CHAT_ID": "-1001",

@@ -10,6 +10,7 @@ from lab.docker import LABEL, Docker, find_docker
 from lab.errors import LabError
 from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, HUB, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
 from lab.images import ensure, kuma
+from lab.images.ensure import all_layers, build_missing
 from lab.parallel import parallel
 from lab.paths import LabPaths
 from lab.progress import Progress
@@ -41,6 +42,22 @@ def up(paths: LabPaths, profile: Profile, progress: Progress) -> None:
     _hosts(lab, docker, images)
     keys.write_if_changed(paths.profile, f"{profile}\n")
     _images(lab, docker)
+
+
+def prepare(paths: LabPaths, progress: Progress) -> None:
+    """Build what takes minutes and needs no host: a later `up` finds it. Raises LabError."""
+    lab = Lab(paths, progress, hosts=(), upstream=os.environ.get("LAB_IMAGES") == "upstream")
+    _packages(progress)
+    building = ThreadPoolExecutor(1).submit(kuma.archive)
+    docker = _engine(lab)
+    _base_images(lab, docker)
+    if not lab.upstream:
+        with progress.step("Service images") as step:
+            build_missing(docker, list(all_layers().values()), step.note)
+            step.done("built")
+    with progress.step("Uptime Kuma") as step:
+        building.result()
+        step.done(kuma.version())
 
 
 def _packages(progress: Progress) -> None:

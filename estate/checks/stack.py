@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from ipaddress import IPv4Network
 
+from estate.checks import backup as backup_checks
 from estate.models.base import format_size
 from estate.models.faults import Fault, did_you_mean
 from estate.models.host import MainframeHost
@@ -26,6 +27,7 @@ def check(host: MainframeHost, stack: Stack, where: str) -> list[Fault]:
         *_networks(host, where),
         *_headscale(host, stack, where),
         *_secret_store(host, stack, where),
+        *backup_checks.check(host, stack, where),
     ]
 
 

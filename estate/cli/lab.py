@@ -52,6 +52,19 @@ def up_command(
         up(paths, "full" if profile is ProfileName.FULL else "default", Progress())
 
 
+@app.command("prepare")
+def prepare_command() -> None:
+    """Build the images that the lab is made of, without any host; `up` does it too."""
+    from lab.lock import locked
+    from lab.paths import lab_paths
+    from lab.progress import Progress
+    from lab.up import prepare
+
+    paths = lab_paths()
+    with _readable(), locked(paths):
+        prepare(paths, Progress())
+
+
 @app.command("status")
 def status_command() -> None:
     """Show the lab's hosts; status 1 unless all of them run."""

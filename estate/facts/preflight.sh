@@ -1,5 +1,6 @@
 # What must be known of a host before anything is changed on any: a tab-separated line an item.
-# Reads IMAGES (lines "reference base-url repository tag-or-digest", one a place to look), PROJECT and PORTS (of ours).
+# Reads IMAGES (lines "reference base-url repository tag-or-digest", one a place to look), PROJECT and PORTS (of ours),
+# COMPOSE_DIR, BACKUPS (where they keep their state) and MIGRATING (containers whose data another version rewrites).
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin
 printf 'uid\t%s\n' "$(id -u)"
 printf 'clock\t%s\n' "$(date +%s)"
@@ -33,6 +34,15 @@ df -Pi $there | awk -v paths="$there" 'BEGIN {split(paths, p, " ")} NR > 1 {prin
 present=
 if command -v docker >/dev/null; then
     present=$(docker image ls --format '{{.Repository}}:{{.Tag}}' 2>/dev/null)
+fi
+# Proofs of restores, and which images the services have whose new version rewrites their data
+if [ -n "$BACKUPS" ] && [ -d "$COMPOSE_DIR" ]; then
+    [ ! -s "$BACKUPS/proven.json" ] || printf 'backup-proven\t%s\n' "$(tr -d '\n\t' <"$BACKUPS/proven.json")"
+    ! grep -qs '"newest": *"' "$BACKUPS/last.json" || printf 'backup-sets\tyes\n'
+    printf 'backup-since\t%s\n' "$(stat -c %W "$COMPOSE_DIR" 2>/dev/null)"
+    if [ -n "$MIGRATING" ] && command -v docker >/dev/null; then
+        docker inspect --type container --format 'backup-image	{{index .Config.Labels "com.docker.compose.service"}}	{{.Config.Image}}' $MIGRATING 2>/dev/null
+    fi
 fi
 [ -n "$IMAGES" ] || exit 0
 tmp=$(mktemp -d)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from estate.models.backup import BackupSettings
 from estate.models.base import AbsolutePath, Cidr, Frozen, HostName, Name, Port, Size
 from estate.models.edge import Mesh, Node
 from estate.models.secret_store import SecretStore
@@ -160,6 +161,8 @@ class MainframeHost(Host):
     docs: DocsSettings = DocsSettings()
     secret_store: SecretStore | None = None
     """Where the secrets are kept; None (only without the infisical service): in the sealed file alone."""
+    backups: BackupSettings | None = None
+    """Where the backups go; None only when no service declares one."""
 
 
 class ProxmoxHost(Host):

@@ -17,6 +17,8 @@ class SecretKind(StrEnum):
     HEX = "hex"
     BASE64 = "base64"
     ARGON2 = "argon2"
+    AGE = "age"
+    """The private key of an age recipient."""
     EXTERNAL = "external"
     INTEGER = "integer"
 
@@ -28,7 +30,7 @@ class SecretSpec(Frozen):
     + default: the value of a username that need not be random
     + pattern: a regular expression that a value must match as a whole
     + fixed: why it cannot be rotated
-    + bootstrap: Infisical itself starts with it, so the sealed file decides what it is
+    + bootstrap: needed before Infisical runs (by itself, or to bring it back), so the sealed file decides what it is
     + rotate_days: the age in days from which the audit asks for a rotation; 0: never
     + issuer: who can be asked when it expires
     """

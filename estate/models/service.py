@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from estate.models.backup import Backup, NoBackup
 from estate.models.base import AbsolutePath, Frozen, HostName, Name, Port, SecretName, Size, UserId
 from estate.models.image import Image
 from estate.models.secret import SecretSpec
@@ -149,22 +150,6 @@ class Metrics(Frozen):
     path: str = "/metrics"
 
 
-class Backup(Frozen):
-    """What a backup set of the service holds."""
-
-    paths: tuple[str, ...] = ()
-    sqlite: tuple[str, ...] = ()
-    postgres: bool = False
-    secrets: tuple[str, ...] = ()
-    """Keys without which the data cannot be read; they belong to the set."""
-
-
-class NoBackup(Frozen):
-    """Why there is nothing to keep."""
-
-    reason: str = Field(min_length=8)
-
-
 class Migration(Frozen):
     """Another version of the service rewrites data so that the version before cannot read them.
 
@@ -191,7 +176,7 @@ class Service(Frozen):
     routes: tuple[Route, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
     """Values may name secrets as ${NAME} (Compose fills them in on the host) and, like `command` and
-    `health`, @gateway@ and @domain@ of the stack."""
+    `health`, @gateway@, @domain@ and @root@ of the stack."""
     secrets: tuple[SecretSpec, ...] = ()
     secret_files: tuple[SecretFile, ...] = ()
     """Secrets that it takes as files instead of in its environment."""

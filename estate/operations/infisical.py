@@ -7,13 +7,14 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 
 from estate.clients.http import Policy
+from estate.models.desired import Desired
 from estate.operations.announce import announce
 from estate.operations.command import controller, script
 from estate.operations.files import TIMEOUT, apply_script, payload
 from estate.plan.change import Change
 from estate.plan.files import FilePlan, plan_files
 from estate.plan.state import HostState
-from estate.render.infisical import TOKEN_FILE, HostAccess, infisical
+from estate.render.infisical import HostAccess, infisical
 from estate.secret_store.backend import Backend
 from estate.secret_store.provision import provision
 from estate.secrets.sealed import Sealed
@@ -21,30 +22,34 @@ from estate.secrets.sealed import Sealed
 PATIENCE = Policy(attempts=40, patience=120, first_wait=1, longest_wait=3)
 """Caddy may still be getting its certificate."""
 
+UNKNOWN = HostAccess("", {"INFISICAL_CLIENT_ID": "", "INFISICAL_CLIENT_SECRET": ""})
+"""Stands for what the first start will give: the files' names do not depend on it."""
+
+
+def _desired(backend: Backend, access: HostAccess) -> Desired:
+    assert backend.host is not None  # noqa: S101
+    assert backend.stack is not None  # noqa: S101
+    return infisical(backend.host, backend.stack, access)
+
 
 def planned(backend: Backend, sealed: Sealed) -> list[Change]:
     """What setting Infisical up will make."""
     assert backend.store is not None  # noqa: S101
-    assert backend.stack is not None  # noqa: S101
-    store, stack = backend.store, backend.stack
+    store = backend.store
     return [
         Change("api", f"infisical organization {store.organization}", "create"),
         Change("api", f"infisical project {store.project}, environment {store.environment}", "create"),
         Change("api", "infisical identities operator, deploy, host", "create"),
         Change("api", f"infisical {len(sealed.secrets)} secrets", "create", ("from the sealed copy",)),
-        Change("file", f"{stack.compose_dir}/{TOKEN_FILE}", "create"),
-        Change("file", f"{stack.scripts_dir}/load-secrets.sh", "create"),
+        *(Change("file", file.path, "create") for file in _desired(backend, UNKNOWN).tree.files),
     ]
 
 
 def host_plan(backend: Backend, sealed: Sealed) -> FilePlan:
     """The files that the host gets of a provisioned Infisical."""
-    assert backend.store is not None  # noqa: S101
-    assert backend.stack is not None  # noqa: S101
     access = sealed.access
     assert access is not None  # noqa: S101
-    desired = infisical(backend.stack, backend.store, HostAccess(access.project, access.host_token()))
-    return plan_files(desired, HostState())
+    return plan_files(_desired(backend, HostAccess(access.project, access.host_token())), HostState())
 
 
 @operation()

@@ -25,18 +25,22 @@ def digest(value: object) -> str:
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _placed(stack: Stack, text: str) -> str:
-    return text.replace("@gateway@", stack.gateway).replace("@domain@", stack.settings.domain)
+def placed(stack: Stack, text: str) -> str:
+    """The text with the stack's own words (@gateway@, @domain@, @root@) filled in."""
+    words = {"@gateway@": stack.gateway, "@domain@": stack.settings.domain, "@root@": stack.settings.root}
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text
 
 
 def _literal(stack: Stack, text: str) -> str:
     """Text that Compose must not interpolate."""
-    return _placed(stack, text).replace("$", "$$")
+    return placed(stack, text).replace("$", "$$")
 
 
 def _environment_value(stack: Stack, text: str) -> str:
     """Secrets stay references, and a missing one stops Compose instead of becoming empty."""
-    escaped = _placed(stack, text).replace("$", "$$")
+    escaped = placed(stack, text).replace("$", "$$")
     return re.sub(r"\$\$\{([A-Z][A-Z0-9_]*)\}", r"${\1:?\1 is not set in .env}", escaped)
 
 

@@ -6,6 +6,7 @@ from estate.edge.keys import Keys
 from estate.models.desired import Desired
 from estate.models.host import EdgeHost, Host, MainframeHost
 from estate.models.stack import Stack
+from estate.render.backup import backups
 from estate.render.base import base
 from estate.render.docker_engine import docker_engine, docker_repository
 from estate.render.docs_site import docs_site
@@ -35,5 +36,6 @@ def tasks_of(
         tasks += [repository] if repository else []
         tasks += [docker_engine(host), docs_site(host, stack), stack_tree(host, stack, secrets)]
         if access and host.secret_store and "infisical" in stack:
-            tasks.append(infisical(stack, host.secret_store, access))
+            tasks.append(infisical(host, stack, access))
+        tasks.append(backups(host, stack, secrets))
     return {task.task: task for task in tasks}

@@ -40,6 +40,25 @@ def take_script(me: Holder) -> str:
     return f"{_words(me)}\ntake_lock || exit 0\n"
 
 
+def take_lock_script(me: Holder, refused: int) -> str:
+    """For one long command of its own: takes the lock, keeps it while the script lasts, and gives it back.
+
+    It is renewed on the host itself: whatever becomes of the controller, the host is ours until the command ends.
+
+    + refused: exit code when somebody else has it; standard output then says who, for `lock_fault`
+    """
+    return (
+        f"{_words(me)}\n"
+        f"answer=$(take_lock) || {{ printf '%s\\n' \"$answer\"; exit {refused}; }}\n"
+        f"( while sleep {RENEW} && kill -0 $$; do\n"
+        f'    read_lock; [ "$id" = "$RUN" ] || exit 0; write_lock\n'
+        f"done ) >/dev/null 2>&1 </dev/null &\n"
+        f"keeper=$!\n"
+        f'trap \'kill "$keeper"; read_lock; [ "$id" != "$RUN" ] || rm -f "$lock"\' EXIT\n'
+        f"trap 'exit 130' HUP INT TERM\n"
+    )
+
+
 def renew_script(me: Holder) -> str:
     """Lengthens the lease; prints "lost" when the lock is somebody else's."""
     return f'{_words(me)}\nread_lock\n[ "$id" = "$RUN" ] || {{ echo lost; exit 0; }}\nwrite_lock\n'

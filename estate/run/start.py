@@ -1,6 +1,7 @@
 """The beginning of a run: every host reachable, sound, and locked, before anything is changed on any."""
 
 import sys
+import time
 from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -11,13 +12,14 @@ from pyinfra.api.host import Host as PyinfraHost
 from pyinfra.api.inventory import Inventory
 
 from estate import preflight
+from estate.checks.proven import warning
 from estate.exit_codes import ExitCode
 from estate.facts.host_state import StateQuery, recalled
 from estate.facts.quiet import read
 from estate.inventory import Estate
 from estate.models.desired import Desired
 from estate.models.faults import EstateFaults, Fault
-from estate.models.host import EdgeHost
+from estate.models.host import EdgeHost, MainframeHost
 from estate.plan.system import due
 from estate.render import edge, stack
 from estate.rollout.build import controller_faults
@@ -106,6 +108,7 @@ def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, 
         elif locking and (fault := lock_fault(target.name, lines, estate.name)):
             held.append(fault)
         _name_interrupted(run, estate, target, lines)
+        _name_unproven(run, estate, target.name, lines)
     if active:
         register(next(iter(active)).state, Recorder(run, locks))
     if held:
@@ -145,6 +148,14 @@ def _name_interrupted(run: Run, estate: Estate, target: PyinfraHost, lines: list
     logger.warning(text)
     record = interrupted_record(holder, estate.name, target.name)
     read(target, write_script(holder.run), stdin=journal_text(record))
+
+
+def _name_unproven(run: Run, estate: Estate, name: str, lines: list[str]) -> None:
+    """Say that the host's backups were not proven lately."""
+    host = estate.hosts[name]
+    if isinstance(host, MainframeHost) and host.backups and (text := warning(name, host.backups, lines, time.time())):
+        run.notices.append(text)
+        logger.warning(text)
 
 
 def fault_table(faults: Collection[Fault]) -> "Table":

@@ -8,6 +8,7 @@ from estate.clients.http import Endpoint, Policy
 from estate.clients.infisical import Infisical, Scope
 from estate.edge import secrets as edge
 from estate.inventory import Estate
+from estate.models.backup_secrets import CONSUMER, backup_specs
 from estate.models.host import Host, MainframeHost
 from estate.models.secret import SecretSpec
 from estate.models.secret_store import SecretStore
@@ -42,7 +43,7 @@ class Backend:
 
     @property
     def own(self) -> frozenset[str]:
-        """Infisical's own secrets: the sealed file decides them."""
+        """Secrets that are needed before Infisical runs: the sealed file decides them."""
         return frozenset(name for name, spec in self.specs.items() if spec.bootstrap)
 
     @property
@@ -77,6 +78,11 @@ def backend_of(estate: Estate) -> Backend:
     if estate.mesh is not None:
         specs |= edge.specs(estate.mesh)
         users |= edge.CONSUMERS
+    for host in estate.hosts.values():
+        if isinstance(host, MainframeHost) and host.backups:
+            own = backup_specs(host.backups)
+            specs |= own
+            users |= dict.fromkeys(own, (CONSUMER,))
     for name, stack in stacks.items():
         host = estate.hosts[name]
         if "infisical" in stack and isinstance(host, MainframeHost):

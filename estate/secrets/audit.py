@@ -93,6 +93,8 @@ def _remedy(spec: SecretSpec, state: str) -> str:
             return f"`openssl rand -hex {spec.length} | {put}`"
         case SecretKind.BASE64:
             return f"`openssl rand -base64 {spec.length} | {put}`"
+        case SecretKind.AGE:
+            return f"`age-keygen 2>/dev/null | grep AGE- | {put}`"
         case SecretKind.ARGON2:
             return f"`{put}`, and the password behind it as {plain_name(spec)}"
     return f"`{put}`"

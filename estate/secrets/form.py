@@ -7,6 +7,7 @@ import re
 import string
 from itertools import pairwise
 
+import pyrage
 from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
 
@@ -113,6 +114,14 @@ def _base64(spec: SecretSpec, value: str) -> str:
     return _key(spec, value, data)
 
 
+def _age(value: str) -> str:
+    try:
+        pyrage.x25519.Identity.from_str(value)
+    except (pyrage.IdentityError, ValueError):
+        return "malformed: not an age identity (AGE-SECRET-KEY-1…)"
+    return ""
+
+
 def fault_of_form(spec: SecretSpec, value: str) -> str:
     """What is wrong with a value for its kind; empty when nothing is."""
     match spec.kind:
@@ -126,6 +135,8 @@ def fault_of_form(spec: SecretSpec, value: str) -> str:
             return _base64(spec, value)
         case SecretKind.ARGON2:
             return _argon2(value)
+        case SecretKind.AGE:
+            return _age(value)
         case SecretKind.INTEGER if not re.fullmatch(r"-?[0-9]+", value):
             return "malformed: not a whole number"
         case SecretKind.USERNAME if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,62}", value):

@@ -4,6 +4,7 @@ import base64
 import secrets
 import string
 
+import pyrage
 from argon2 import PasswordHasher
 
 from estate.models.secret import SecretKind, SecretSpec
@@ -43,5 +44,7 @@ def generate(spec: SecretSpec) -> dict[str, str]:
         case SecretKind.ARGON2:
             plain = password(spec.length)
             return {spec.name: _HASHER.hash(plain), plain_name(spec): plain}
+        case SecretKind.AGE:
+            return {spec.name: str(pyrage.x25519.Identity.generate())}
         case _:
             raise ValueError(f"{spec.name} is issued by somebody else and cannot be generated")

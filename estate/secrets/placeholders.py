@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from estate.models.backup_secrets import backup_specs
+from estate.models.host import Host, MainframeHost
 from estate.models.secret import SecretKind, SecretSpec
 from estate.models.stack import Stack
 from estate.render.infisical import HostAccess
@@ -13,9 +15,10 @@ ACCESS = HostAccess(
 """Stands for what Infisical gives out when it is set up."""
 
 
-def placeholders(stack: Stack) -> dict[str, str]:
-    """A value for every secret of the stack."""
-    return values_for(stack.secrets())
+def placeholders(stack: Stack, host: Host | None = None) -> dict[str, str]:
+    """A value for every secret of the stack, and of its host's backups."""
+    backups = host.backups if isinstance(host, MainframeHost) else None
+    return values_for(stack.secrets() | (backup_specs(backups) if backups else {}))
 
 
 def values_for(specs: Mapping[str, SecretSpec]) -> dict[str, str]:

@@ -1,19 +1,9 @@
 """Alertmanager: alerts to Telegram (facts/services-mainframe.md, 12)."""
 
+from estate.models.backup import NoBackup
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import (
-    Config,
-    ConfigFile,
-    Credential,
-    DataDir,
-    Health,
-    Limits,
-    Metrics,
-    NoBackup,
-    SecretFile,
-    Service,
-)
+from estate.models.service import Config, ConfigFile, Credential, DataDir, Health, Limits, Metrics, SecretFile, Service
 
 # A message that cannot be sent is logged with its URL, and Telegram's URLs hold the token. Alertmanager
 # stays process 1: it is the one that a reload signals.

@@ -1,17 +1,8 @@
 """Alloy ships logs to Loki; it follows Promtail, which is end-of-life (docs/decisions/0004-log-shipper.md)."""
 
+from estate.models.backup import NoBackup
 from estate.models.image import image
-from estate.models.service import (
-    Config,
-    ConfigFile,
-    DataDir,
-    Health,
-    Limits,
-    Metrics,
-    Mount,
-    NoBackup,
-    Service,
-)
+from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Metrics, Mount, Service
 
 ALLOY = Service(
     name="alloy",

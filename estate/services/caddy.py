@@ -1,18 +1,8 @@
 """Caddy: TLS termination and the one public entry (facts/services-mainframe.md, 1)."""
 
+from estate.models.backup import Backup, Files
 from estate.models.image import image
-from estate.models.service import (
-    Backup,
-    Config,
-    ConfigFile,
-    DataDir,
-    Health,
-    Limits,
-    Metrics,
-    Mount,
-    Published,
-    Service,
-)
+from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Metrics, Mount, Published, Service
 
 CADDY = Service(
     name="caddy",
@@ -42,5 +32,10 @@ CADDY = Service(
     limits=Limits(cpus=1.0, memory="256m", pids=128),
     health=Health.wget(2019, "/config/", start_period=30),
     metrics=Metrics(port=2020),
-    backup=Backup(paths=("caddy-data",)),
+    backup=Backup(
+        parts=(Files(paths=("caddy-data",)),),
+        skips={"caddy-config": "autosaved from the Caddyfile, which the deploy writes"},
+        # A second one would ask for certificates; that the files are what they were is proof enough
+        starts=False,
+    ),
 )

@@ -1,7 +1,8 @@
 """cAdvisor: metrics of the containers (facts/services-mainframe.md, 11)."""
 
+from estate.models.backup import NoBackup
 from estate.models.image import image
-from estate.models.service import Health, Limits, Metrics, Mount, NoBackup, Service
+from estate.models.service import Health, Limits, Metrics, Mount, Service
 
 CADVISOR = Service(
     name="cadvisor",

@@ -1,6 +1,7 @@
 """The docs site: static files that Caddy serves (seed 000, 5.3; facts, 18)."""
 
-from estate.models.service import Backup, Route, Service
+from estate.models.backup import Backup, Files
+from estate.models.service import Route, Service
 
 DOCS = Service(
     name="docs",
@@ -8,5 +9,5 @@ DOCS = Service(
     image=None,
     routes=(Route(host="docs", files="/srv/docs"),),
     depends_on=("caddy",),
-    backup=Backup(paths=("/opt/prodg/docs", "/opt/prodg/quartz")),
+    backup=Backup(parts=(Files(paths=("@root@/docs", "@root@/quartz"), optional=True),), starts=False),
 )

@@ -1,9 +1,9 @@
 """Grafana with provisioned data sources and dashboards (facts/services-mainframe.md, 6)."""
 
+from estate.models.backup import Backup, SqliteFile
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
 from estate.models.service import (
-    Backup,
     Config,
     ConfigFile,
     Credential,
@@ -55,6 +55,7 @@ GRAFANA = Service(
             ConfigFile(path="boards/containers.json", template="boards/containers.json.j2"),
             ConfigFile(path="boards/services.json", template="boards/services.json.j2"),
             ConfigFile(path="boards/logs.json", template="boards/logs.json.j2"),
+            ConfigFile(path="boards/backups.json", template="boards/backups.json.j2"),
         ),
     ),
     tmpfs=("/tmp",),  # noqa: S108 - in the container
@@ -63,5 +64,9 @@ GRAFANA = Service(
     depends_on=("prometheus", "loki"),
     metrics=Metrics(port=3000),
     migration=Migration(),
-    backup=Backup(sqlite=("grafana.db",)),
+    backup=Backup(
+        parts=(SqliteFile(path="grafana/grafana.db"),),
+        probe="curl -fsS http://127.0.0.1:3000/api/health",
+        skips={"grafana/plugins": "installed from the image or by their declaration"},
+    ),
 )

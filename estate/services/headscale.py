@@ -1,18 +1,8 @@
 """Headscale: the tailnet's control server (facts/services-mainframe.md, 15)."""
 
+from estate.models.backup import Backup, Files, SqliteFile
 from estate.models.image import image
-from estate.models.service import (
-    Backup,
-    Config,
-    ConfigFile,
-    DataDir,
-    Health,
-    Limits,
-    Metrics,
-    Migration,
-    Route,
-    Service,
-)
+from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Metrics, Migration, Route, Service
 
 HEADSCALE = Service(
     name="headscale",
@@ -32,5 +22,19 @@ HEADSCALE = Service(
     health=Health.command("headscale", "health", start_period=30),
     metrics=Metrics(port=9090),
     migration=Migration(),
-    backup=Backup(sqlite=("db.sqlite",), paths=("noise_private.key",)),
+    backup=Backup(
+        parts=(
+            SqliteFile(path="headscale/db.sqlite"),
+            # Without it every node has to be registered anew
+            Files(name="noise", paths=("headscale/noise_private.key",)),
+            Files(
+                name="other-keys",
+                paths=("headscale/private.key", "headscale/derp_server_private.key"),
+                optional=True,
+            ),
+        ),
+        # The image has no shell
+        probe=("headscale", "nodes", "list", "-o", "json"),
+        skips={"headscale/cache": "kept certificates of an ACME client that is off; Caddy has ours"},
+    ),
 )

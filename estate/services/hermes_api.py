@@ -1,8 +1,9 @@
 """Hermes API: the estate's internal API for agents (seed 000, 7.3)."""
 
+from estate.models.backup import NoBackup
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Credential, Health, Limits, Metrics, NoBackup, Route, Service
+from estate.models.service import Credential, Health, Limits, Metrics, Route, Service
 from estate.services.postgres import POSTGRES as _POSTGRES
 from estate.services.redis import REDIS as _REDIS
 from estate.services.s3 import S3_SECRETS

@@ -1,7 +1,8 @@
 """Infisical's own PostgreSQL: secrets do not share a database with applications (seed 003)."""
 
+from estate.models.backup import Backup, PostgresDump
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Backup, Credential, DataDir, Limits, SecretFile
+from estate.models.service import Credential, DataDir, Limits, SecretFile
 from estate.services.postgres import CHANGE, PASSWORD_FILE, PROVE
 from estate.services.postgres import POSTGRES as _POSTGRES
 
@@ -27,7 +28,7 @@ INFISICAL_DB = _POSTGRES.model_copy(
         "credentials": (Credential(secret=INFISICAL_DB_PASSWORD.name, prove=PROVE, change=CHANGE),),
         "data": (DataDir(path="infisical-db", target="/var/lib/postgresql/data", mode=0o700),),
         "limits": Limits(cpus=1.0, memory="512m", pids=128),
-        "backup": Backup(postgres=True, secrets=("INFISICAL_ENCRYPTION_KEY",)),
+        "backup": Backup(parts=(PostgresDump(),), secrets=("INFISICAL_ENCRYPTION_KEY", "INFISICAL_AUTH_SECRET")),
         "shm_size": None,
     }
 )

@@ -1,7 +1,8 @@
 """Infisical's own Redis (seed 003: never the applications' one)."""
 
+from estate.models.backup import NoBackup
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import DataDir, NoBackup
+from estate.models.service import DataDir
 from estate.services.redis import REDIS as _REDIS
 from estate.services.redis import credentials, secret_files
 

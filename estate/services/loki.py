@@ -1,7 +1,8 @@
 """Loki: logs (facts/services-mainframe.md, 8). From 3.6 the image has no shell; it checks itself."""
 
+from estate.models.backup import NoBackup
 from estate.models.image import image
-from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Metrics, NoBackup, Service
+from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Metrics, Service
 
 LOKI = Service(
     name="loki",

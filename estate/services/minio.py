@@ -1,7 +1,8 @@
 """MinIO, the seed's object store: archived upstream, kept selectable (docs/decisions/0003-object-store.md)."""
 
+from estate.models.backup import Backup, Objects
 from estate.models.image import image
-from estate.models.service import Backup, DataDir, Health, Limits, Service
+from estate.models.service import DataDir, Health, Limits, Service
 from estate.services.s3 import S3_SECRETS
 
 MINIO = Service(
@@ -18,5 +19,5 @@ MINIO = Service(
     tmpfs=("/tmp",),  # noqa: S108 - in the container
     limits=Limits(cpus=1.0, memory="512m", pids=128),
     health=Health.curl(9000, "/minio/health/live", start_period=30),
-    backup=Backup(paths=("minio",)),
+    backup=Backup(parts=(Objects(path="minio"),)),
 )

@@ -1,7 +1,8 @@
 """Node exporter: metrics of the host itself, so it shares the host's network (facts, 10)."""
 
+from estate.models.backup import NoBackup
 from estate.models.image import image
-from estate.models.service import Health, Limits, Metrics, Mount, NoBackup, Service
+from estate.models.service import Health, Limits, Metrics, Mount, Service
 
 NODE_EXPORTER = Service(
     name="node-exporter",
@@ -13,6 +14,8 @@ NODE_EXPORTER = Service(
     command=(
         "--path.rootfs=/host",
         "--web.listen-address=@gateway@:9100",
+        # what the backups say of themselves
+        "--collector.textfile.directory=/host@root@/backups/metrics",
         "--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run|var/lib/docker/.+)($|/)",
     ),
     port=9100,

@@ -1,8 +1,9 @@
 """PostgreSQL 16 for the applications (facts/services-mainframe.md, 2)."""
 
+from estate.models.backup import Backup, PostgresDump
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Backup, Credential, DataDir, Health, Limits, SecretFile, Service
+from estate.models.service import Credential, DataDir, Health, Limits, SecretFile, Service
 
 FIXED = "the database was made with it; rename it in PostgreSQL first"
 PASSWORD_FILE = "/run/secrets/password"  # noqa: S105 - a path
@@ -41,7 +42,7 @@ POSTGRES = Service(
     tmpfs=("/var/run/postgresql", "/tmp"),  # noqa: S108 - in the container
     limits=Limits(cpus=2.0, memory="1g", pids=256),
     health=Health.shell('pg_isready -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB"'),
-    backup=Backup(postgres=True),
+    backup=Backup(parts=(PostgresDump(),)),
     stop_grace_period=60,
     shm_size="256m",
 )

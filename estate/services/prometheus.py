@@ -1,7 +1,8 @@
 """Prometheus: metrics and alert rules (facts/services-mainframe.md, 7)."""
 
+from estate.models.backup import NoBackup
 from estate.models.image import image
-from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Metrics, NoBackup, Service
+from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Metrics, Service
 
 PROMETHEUS = Service(
     name="prometheus",

@@ -1,17 +1,8 @@
 """Promtail, the seed's log shipper: end-of-life, kept selectable (docs/decisions/0004-log-shipper.md)."""
 
+from estate.models.backup import NoBackup
 from estate.models.image import image
-from estate.models.service import (
-    Config,
-    ConfigFile,
-    DataDir,
-    Health,
-    Limits,
-    Metrics,
-    Mount,
-    NoBackup,
-    Service,
-)
+from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Metrics, Mount, Service
 
 PROMTAIL = Service(
     name="promtail",

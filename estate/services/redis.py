@@ -1,18 +1,9 @@
 """Redis 7: queues and caches of the applications (facts/services-mainframe.md, 3)."""
 
+from estate.models.backup import Backup, RedisSave
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import (
-    Backup,
-    Config,
-    ConfigFile,
-    Credential,
-    DataDir,
-    Health,
-    Limits,
-    SecretFile,
-    Service,
-)
+from estate.models.service import Config, ConfigFile, Credential, DataDir, Health, Limits, SecretFile, Service
 
 PASSWORD_FILE = "/run/secrets/password"  # noqa: S105 - a path
 PING = 'REDISCLI_AUTH="$({})" redis-cli -e ping | grep -q PONG'
@@ -52,5 +43,5 @@ REDIS = Service(
     ),
     limits=Limits(cpus=0.5, memory="256m", pids=64),
     health=REDIS_HEALTH,
-    backup=Backup(paths=("redis",)),
+    backup=Backup(parts=(RedisSave(path="redis"),)),
 )

@@ -1,8 +1,9 @@
 """The object store: rclone over plain files (docs/decisions/0003-object-store.md)."""
 
+from estate.models.backup import Backup, Objects
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Backup, Credential, DataDir, Health, Limits, Metrics, Service
+from estate.models.service import Credential, DataDir, Health, Limits, Metrics, Service
 
 S3_SECRETS = (
     SecretSpec(
@@ -40,5 +41,5 @@ S3 = Service(
     limits=Limits(cpus=1.0, memory="512m", pids=128),
     health=Health.command("rclone", "lsf", "--max-depth", "1", "--retries", "1", "self:", start_period=30),
     metrics=Metrics(port=9101),
-    backup=Backup(paths=("s3",)),
+    backup=Backup(parts=(Objects(path="s3"),), probe="rclone lsf --max-depth 1 --retries 1 self: | grep -c . || :"),
 )

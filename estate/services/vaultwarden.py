@@ -1,8 +1,9 @@
 """Vaultwarden: the team's passwords (facts/services-mainframe.md, 14)."""
 
+from estate.models.backup import Backup, Files, SqliteFile
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import Backup, Credential, DataDir, Health, Limits, Migration, Route, SecretFile, Service
+from estate.models.service import Credential, DataDir, Health, Limits, Migration, Route, SecretFile, Service
 
 _ADMIN_TOKEN = SecretSpec(
     name="VAULTWARDEN_ADMIN_TOKEN",
@@ -13,6 +14,15 @@ _ADMIN_TOKEN = SecretSpec(
 
 # Of a hash, the value to prove is the password behind it
 _PROVE = "curl -fsS -o /dev/null --data-urlencode token@- http://127.0.0.1:8083/admin"
+
+# Its own backup reads every record of the vault through the server's code; the copy goes again
+_READ = r"""set -eu
+curl -fsS -o /dev/null http://127.0.0.1:8083/alive
+file=$(/vaultwarden backup | sed -n "s/.*'\(.*\.sqlite3\)'.*/\1/p")
+[ -s "$file" ]
+echo "answers, and read $(wc -c <"$file") bytes of records"
+rm -f "$file"
+"""
 
 VAULTWARDEN = Service(
     name="vaultwarden",
@@ -35,5 +45,26 @@ VAULTWARDEN = Service(
     limits=Limits(cpus=1.0, memory="256m", pids=128),
     health=Health.curl(8083, "/alive", start_period=30),
     migration=Migration(),
-    backup=Backup(sqlite=("db.sqlite3",), paths=("attachments", "sends", "rsa_key.pem", "config.json")),
+    backup=Backup(
+        parts=(
+            SqliteFile(path="vaultwarden/db.sqlite3"),
+            # Signs the logins of every device
+            Files(name="rsa-key", paths=("vaultwarden/rsa_key.pem",)),
+            Files(
+                paths=(
+                    "vaultwarden/attachments",
+                    "vaultwarden/sends",
+                    "vaultwarden/config.json",
+                    "vaultwarden/rsa_key.pub.pem",
+                    "vaultwarden/rsa_key.der",
+                ),
+                optional=True,
+            ),
+        ),
+        probe=_READ,
+        skips={
+            "vaultwarden/icon_cache": "icons of web sites, fetched again",
+            "vaultwarden/tmp": "uploads under way",
+        },
+    ),
 )

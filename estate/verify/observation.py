@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from estate.models.desired import Desired
-from estate.models.host import Host
+from estate.models.host import Host, MainframeHost
 from estate.models.stack import Stack
+from estate.render.backup_config import backups_dir
 from estate.render.shell import shell, variables
 from estate.verify.expected import is_database, is_queue
 
@@ -80,6 +81,7 @@ def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
         "PROJECT": [stack.settings.project] if stack else [],
         "SERVICES": [service.name for service in stack.containers] if stack else [],
         "DATABASES": [service.name for service in stack.containers if is_database(service)] if stack else [],
+        "BACKUPS": [backups_dir(stack)] if stack and isinstance(host, MainframeHost) and host.backups else [],
         "QUEUES": [service.name for service in stack.containers if is_queue(service)] if stack else [],
     }
     return variables({name: " ".join(values) for name, values in words.items()}) + shell("verify/probe.sh")

@@ -1,6 +1,6 @@
 # Read-only: prints what the verification wants to know, in sections that begin with "@@NAME".
 # Reads ADMINS PATHS KEYS UNITS PROJECT and, where there is a stack, the names of its SERVICES, of which
-# DATABASES are PostgreSQL and QUEUES Redis. No secret is printed, nor put into the arguments of a process.
+# DATABASES are PostgreSQL and QUEUES Redis; BACKUPS is where the backups lie. No secret is printed, nor put into the arguments of a process.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 section() { printf '@@%s\n' "$1"; }
 has() { case " $SERVICES " in *" $1 "*) return 0 ;; esac; return 1; }
@@ -26,6 +26,15 @@ section journald; systemd-analyze cat-config systemd/journald.conf 2>/dev/null |
 section container-names; docker ps -a --filter "label=com.docker.compose.project=$PROJECT" --format '{{.Names}}'
 section containers
 docker ps -aq --filter "label=com.docker.compose.project=$PROJECT" | xargs -r docker inspect --format '{"name":{{json .Name}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"image":{{json .Config.Image}},"user":{{json .Config.User}},"status":{{json .State.Status}},"health":{{with index .State "Health"}}{{json .Status}}{{else}}""{{end}},"memory":{{json .HostConfig.Memory}},"cpus":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}},"drop":{{json .HostConfig.CapDrop}},"add":{{json .HostConfig.CapAdd}},"readonly":{{json .HostConfig.ReadonlyRootfs}},"security":{{json .HostConfig.SecurityOpt}},"restart":{{json .HostConfig.RestartPolicy.Name}},"log":{{json .HostConfig.LogConfig}},"ports":{{json .HostConfig.PortBindings}},"network":{{json .HostConfig.NetworkMode}}}'
+if [ -n "$BACKUPS" ]; then
+    section backup-status; "$BACKUPS/scripts/estate-backup" status --json 2>/dev/null
+    section backup-since; stat -c %W "$BACKUPS" 2>/dev/null; date +%s
+    section backup-metrics; grep -c '^estate_backup_' "$BACKUPS/metrics/estate_backup.prom" 2>/dev/null
+    # The stores' credentials are looked for in all that others may read; they go through the pipe and into no argument
+    section backup-leaks
+    sed -nE 's/^(account|key|access_key_id|secret_access_key) = (.{6,})$/\2/p' "$BACKUPS/../secrets/backup/rclone.conf" |
+        grep -rlFf - "$BACKUPS/scripts" "$BACKUPS/config.json" /etc/systemd/system/estate-backup* 2>/dev/null
+fi
 if has prometheus; then
     section prometheus-targets
     # A target counts as down or unknown until its next scrape after a restart; scrapes are 30 s apart

@@ -30,6 +30,8 @@ from estate.inventory import load
 from estate.render.edge import OFFSITE_ENVIRONMENT
 from estate.rollout.monitors import USER, provision
 
+pytestmark = pytest.mark.fleet
+
 LAB = "inventories/lab.py"
 # The stand-in's builders use the machine's own commands, and its Nix need not have users to build as
 NIX = {"NIX_CONFIG": "sandbox = false\nbuild-users-group =\nsubstitute = false\n"}
@@ -148,6 +150,7 @@ def test_a_key_is_rotated_without_losing_the_node():
     assert Checkout().deploy(*FLEET).changes == []
 
 
+@pytest.mark.alone
 def test_a_node_is_taken_out_and_made_anew(copy):
     """Remove: one line and a deploy of the hub. Add: a fresh machine becomes a node by the commands of docs/edge.md."""
     keep(SPOKE, "kept", "over a reprovision")

@@ -27,6 +27,8 @@ from push_bridge.bridge import Bridge
 from push_bridge.config import Config, Secrets
 from push_bridge.web import Server
 
+pytestmark = pytest.mark.fleet
+
 USER, PASSWORD, SEED = "estate", SecretStr("A-password-of-34-signs-0123456789"), SecretStr("seed" * 10)
 UP, DOWN = 1, 0
 

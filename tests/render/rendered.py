@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import factories
+import backup_settings
 import pytest
 
 from estate.models.stack import Stack
@@ -25,7 +25,7 @@ def write(stack: Stack, service: str, folder: Path) -> Path:
     for item in declared.config.files:
         text = render(
             f"{service}/{item.template}",
-            host=factories.mainframe(),
+            host=backup_settings.host(),
             stack=stack,
             service=declared,
             secret=SECRETS.__getitem__,

@@ -200,11 +200,47 @@ def own_pairs(stack: Stack) -> Iterator[Pair]:
             yield Pair("LogShipperSilent", shipper, "warning", {series: "5x90"}, {series: "0+5x90"}, at="45m")
 
 
+def _without(series: Series, word: str) -> Series:
+    return {name: values for name, values in series.items() if word not in name}
+
+
+_LONG_AGO = -800_000
+"""Nine days before promtool's time begins: to let them pass would take it minutes."""
+
+
+def backup_pairs() -> Iterator[Pair]:
+    """The alerts of the backups, with the stores of tests/backup_settings.py; a number that is not there is too old."""
+    success = 'estate_backup_last_success_timestamp_seconds{{job="node-exporter",kind="{}",store="{}"}}'
+    weekly = {success.format("weekly", store): "0x120" for store in ("b2", "local", "nfs")}
+    fresh = weekly | {success.format("daily", store): "0+60x120" for store in ("b2", "local")}
+    late = fresh | {success.format("daily", "b2"): f"{_LONG_AGO}x120"}
+    absent = _without(fresh, 'kind="weekly",store="nfs"')
+    yield Pair("BackupMissing", "backups", "critical", late, fresh, at="90m", also=((absent, True),))
+    result = 'estate_backup_last_result{job="node-exporter",kind="daily"}'
+    yield Pair("BackupFailed", "backups", "critical", {result: "0x60"}, {result: "1x60"})
+    suspect = 'estate_backup_suspect_sets{job="node-exporter",store="b2"}'
+    yield Pair("BackupSuspect", "backups", "warning", {suspect: "1x60"}, {suspect: "0x60"})
+    size = 'estate_backup_service_bytes{job="node-exporter",exported_service="redis"}'
+    yield Pair("BackupShrunk", "backups", "warning", {size: "100x10 40x50"}, {size: "100x10 60x50"})
+    ok = 'estate_backup_last_check_ok{job="node-exporter",store="b2"}'
+    yield Pair("BackupCheckFailed", "backups", "critical", {ok: "0x60"}, {ok: "1x60"})
+    when = 'estate_backup_last_check_timestamp_seconds{{job="node-exporter",store="{}"}}'
+    read = {when.format(store): "0+60x120" for store in ("b2", "local", "nfs")}
+    old = read | {when.format("local"): f"{_LONG_AGO}x120"}
+    yield Pair("BackupCheckStale", "backups", "warning", old, read, at="90m", also=((_without(read, "nfs"), True),))
+    proven = 'estate_backup_last_drill_ok{job="node-exporter"}'
+    yield Pair("BackupDrillFailed", "backups", "critical", {proven: "0x60"}, {proven: "1x60"})
+    drilled = 'estate_backup_last_drill_timestamp_seconds{job="node-exporter"}'
+    never: Series = {"unrelated": "1x60"}
+    stale, lately = {drilled: f"{_LONG_AGO}x120"}, {drilled: "0+60x120"}
+    yield Pair("BackupDrillStale", "backups", "warning", stale, lately, at="90m", also=((never, True),))
+
+
 def cases(stack: Stack) -> list[Case]:
     """Every case for the alerts that the stack has."""
     pairs = [*target_pairs(stack), *own_pairs(stack)]
     if "node-exporter" in stack:
-        pairs += host_pairs()
+        pairs += [*host_pairs(), *backup_pairs()]
         if "--collector.systemd" in stack.service("node-exporter").command:
             pairs.append(systemd_pair())
     if "cadvisor" in stack:

@@ -14,8 +14,8 @@ REPO = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 HOSTS = ("mainframe", "dl380p", "omv", "authentik", "vps", "zurich", "tokyo")
 """One host of each group, and of the fleet a hub and a spoke: the others of a group differ in their address only."""
-VERBATIM = "/root/etc/nixos/modules/"
-"""Copies of files/nixos and files/edge, but for the one that names the others by their digest."""
+VERBATIM = ("/root/etc/nixos/modules/", "/backups/scripts/estate_backup/")
+"""Copies of files/nixos, files/edge and files/backup, but for the one that names the others by their digest."""
 
 
 def tree(root: Path) -> dict[str, bytes]:
@@ -28,7 +28,7 @@ def rendered(tmp_path_factory):
     to = tmp_path_factory.mktemp("render") / "prod"
     write(estate, {name: estate.hosts[name] for name in HOSTS}, to)
     for path in to.rglob("*"):
-        if path.is_file() and VERBATIM in str(path) and path.name != "generation.nix":
+        if path.is_file() and any(part in str(path) for part in VERBATIM) and path.name != "generation.nix":
             path.unlink()
     return to
 

@@ -17,7 +17,7 @@ from lab.standins.loki import logql
 
 from .rendered import PROMTOOL, needs_promtool, run, write
 
-BOARDS = ("host", "containers", "services", "logs")
+BOARDS = ("host", "containers", "services", "logs", "backups")
 WATCHERS = ("prometheus", "grafana")
 VARIABLES = {"$__rate_interval": "5m", "$__auto": "5m", "$container": ".+", "$search": "text"}
 

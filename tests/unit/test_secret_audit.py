@@ -53,7 +53,7 @@ def b64(data):
     return base64.b64encode(data).decode()
 
 
-PASSWORD, USERNAME, HEX, BASE64, ARGON2, EXTERNAL, INTEGER = SecretKind
+PASSWORD, USERNAME, HEX, BASE64, ARGON2, AGE, EXTERNAL, INTEGER = SecretKind
 ISSUED = {"pattern": r"tvly-[A-Za-z0-9]{16,}"}
 HALF = GOOD[:32]
 
@@ -97,6 +97,11 @@ REFUSED = [
     (spec(BASE64, length=32), GOOD[:33], "malformed: not base64"),
     (spec(BASE64, length=32), b64(bytes(range(32))), "weak: too regular"),
     (spec(BASE64, length=32), b64(b"correct-" * 4), "weak: too regular"),
+    (
+        spec(AGE),
+        "age16tfuua6zqv8cxrt59gdpt3wrkwucdzap8jgvz2wqckwq7u7w4y4q2jd042",
+        "malformed: not an age identity (AGE-SECRET-KEY-1…)",
+    ),
     (spec(INTEGER), "12a", "malformed: not a whole number"),
     (spec(INTEGER), "١٢٣", "malformed: not a whole number"),
     (spec(USERNAME), "9lives", "malformed: not a name of letters, digits, dots, dashes and underscores"),

@@ -14,6 +14,8 @@ from estate.secrets.sealed import SealedFile, keygen
 
 PROD = str(ROOT / "inventories" / "prod.py")
 EXTERNAL = {
+    "B2_KEY_ID": "00" + "4f8a1c93b7e" * 2 + "0",
+    "B2_KEY_SECRET": "K00" + "4x9Qw2Lr7mZp" * 2 + "Yt3v",
     "TELEGRAM_BOT_TOKEN": ":".join(("1234567890", "AAH" + "d7Kx9Qw2" * 4)),
     "TELEGRAM_CHAT_ID": "-1001234567890",
     "TAVILY_API_KEY": "-".join(("tvly", "Xk29fLq83mZp04vRtYw7")),
@@ -191,6 +193,20 @@ def test_reset_of_production_needs_a_fresh_copy_and_the_estates_name(home, monke
     assert (code, "not confirmed" in text) == (1, True)
 
 
+def test_new_keys_for_infisical_are_not_new_keys_for_the_backups(home, monkeypatch):
+    from estate.cli.secrets import reset
+
+    before = made(home).values()
+    emptied = []
+    monkeypatch.setattr(reset, "_wipe", lambda estate, backend: emptied.append(backend.name))
+    code, text = run("reset", PROD, "--all", "--yes-really", "--lost", stdin="prod\n")
+    assert (code, emptied) == (0, ["prod"]), text
+    after = home[0].open().values()
+    assert {"BACKUP_IDENTITY", "BACKUP_SIGNING_SEED", "B2_KEY_ID", "B2_KEY_SECRET"} <= after.keys()
+    assert [name for name in after if name.startswith(("BACKUP_", "B2_")) and after[name] != before[name]] == []
+    assert after["INFISICAL_ENCRYPTION_KEY"] != before["INFISICAL_ENCRYPTION_KEY"], "a control"
+
+
 def test_an_estate_without_infisical_is_sealed_only():
     estate = load((ROOT / "inventories" / "prod.py").resolve())
     name, stack = next(iter(estate.stacks.items()))
@@ -199,4 +215,4 @@ def test_an_estate_without_infisical_is_sealed_only():
     without = type(estate)(estate.path, estate.hosts, {name: less}, estate.ssh)
     found = backends.backend_of(without)
     assert found.store is None
-    assert found.own == frozenset()
+    assert found.own == {"BACKUP_IDENTITY", "BACKUP_SIGNING_SEED"}

@@ -88,7 +88,8 @@ def reset(
         _wipe(estate, backend)
         sealed.access = None
         if everything:
-            for name in sorted(backend.own):
+            # Not the backups': every set so far is opened with theirs
+            for name in sorted(n for n in backend.own if set(backend.consumers(n)) & {*_SERVICES}):
                 sealed.put(generate(backend.specs[name]))
         backend.file.save(sealed)
     out.print(f"Infisical is empty; the sealed copy as it was: {kept}; now deploy", markup=False, soft_wrap=True)

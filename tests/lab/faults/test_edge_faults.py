@@ -30,6 +30,8 @@ from estate_copy import BIN, Checkout, inside
 
 from estate.exit_codes import ExitCode
 
+pytestmark = pytest.mark.fleet
+
 SSH = "files/nixos/ssh.nix"
 ONLY_MESH = "networking.firewall.interfaces.${estate.interface}.allowedTCPPorts = [ 22 ];"
 LAB = "inventories/lab.py"

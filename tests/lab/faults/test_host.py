@@ -9,6 +9,8 @@ from scenes import lock_of
 
 from estate.exit_codes import ExitCode
 
+pytestmark = pytest.mark.hosts
+
 
 def refused(expected, *options, host="vps"):
     run = Checkout().deploy("--limit", host, *options)
@@ -93,6 +95,7 @@ def test_an_unknown_system_is_refused(unmount):
         inside("vps", "umount /etc/os-release")
 
 
+@pytest.mark.alone
 @pytest.mark.fault("another process on a port of ours", sees="which port, and who has it", codes=[3], hosts="mainframe")
 def test_a_foreign_process_on_our_port_is_named():
     # systemd makes one dollar of two
@@ -192,6 +195,7 @@ def test_what_a_killed_script_left_is_removed_by_the_next_run():
     assert "incoming" not in on_host("vps", "ls /var/lib/estate")
 
 
+@pytest.mark.alone
 def test_a_refused_host_keeps_the_others_untouched(unmount):
     before = fingerprints()
     unmount("vps", "-t tmpfs -o size=1m tmpfs", "/opt")
