@@ -8,10 +8,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from estate.render.compiled import compiled
 from estate.render.nix_value import nix
 
 ROOT = Path(__file__).resolve().parents[2]
 """The repository: templates/ and files/ lie in it."""
+
+_SYNTAX: dict[str, Any] = {"keep_trailing_newline": True, "trim_blocks": True, "lstrip_blocks": True}
 
 
 @cache
@@ -19,10 +22,9 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
         undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        bytecode_cache=compiled(_SYNTAX),
         autoescape=False,  # noqa: S701 - configuration files, not HTML; pages ask for the |e filter
+        **_SYNTAX,
     )
     environment.filters["sh"] = shlex.quote
     environment.filters["nix"] = nix
