@@ -161,9 +161,13 @@ def assert_converges(*options: str) -> None:
 HOSTS = ("mainframe", "vps", "dl380p", "omv", "zurich", "tokyo", "amsterdam")
 
 FINGERPRINT = """
-find /opt/prodg/compose /opt/prodg/secrets /opt/prodg/scripts /etc/ssh /etc/nftables.conf /etc/docker /etc/sysctl.d \\
-    /var/lib/estate -type f ! -path '*/lock' ! -name run.lock ! -path '*/estate/journal/*' \\
-    -printf '%p %m %U:%G ' -exec sha256sum {} \\; 2>/dev/null | sort
+files() {
+    find /opt/prodg/compose /opt/prodg/secrets /opt/prodg/scripts /etc/ssh /etc/nftables.conf /etc/docker \\
+        /etc/sysctl.d /var/lib/estate -type f ! -path '*/lock' ! -name run.lock ! -path '*/estate/journal/*' \\
+        "$@" 2>/dev/null | sort
+}
+files -printf '%p %m %U:%G\\n'
+files -exec sha256sum {} +
 command -v docker >/dev/null || exit 0
 docker ps -aq --no-trunc | sort
 docker ps --format '{{.Names}} {{.CreatedAt}}' | sort
@@ -174,7 +178,7 @@ docker ps --format '{{.Names}} {{.CreatedAt}}' | sort
 def fingerprints() -> dict[str, str]:
     """What is on every host."""
     with ThreadPoolExecutor(len(HOSTS)) as pool:
-        return dict(zip(HOSTS, pool.map(lambda name: on_host(name, FINGERPRINT), HOSTS), strict=True))
+        return dict(zip(HOSTS, pool.map(lambda name: inside(name, FINGERPRINT), HOSTS), strict=True))
 
 
 def sealed_copy() -> Sealed:

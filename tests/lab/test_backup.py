@@ -10,7 +10,7 @@ from estate_copy import Checkout, estate_command, inside, sealed_copy, second_ta
 
 from estate.exit_codes import ExitCode
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.mainframe
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,7 +9,7 @@ import time
 import pytest
 from estate_copy import REPO, Checkout, on_host, sealed_copy
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.mainframe
 
 
 def free_port():

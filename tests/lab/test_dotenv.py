@@ -7,7 +7,7 @@ from estate_copy import on_host
 
 from estate.render.dotenv import dotenv
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.mainframe
 
 VALUES = {
     "PLAIN": "abc123",

@@ -9,7 +9,7 @@ import pytest
 from estate_copy import BIN, Checkout, assert_converges, on_host, sealed_copy, second_tag
 from hammer import Hammer
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.mainframe
 
 RELEASES = "/var/lib/estate/releases/prodg"
 LIMIT = ("--limit", "mainframe")

@@ -32,7 +32,7 @@ from estate_copy import inside
 
 from lab.hosts import B2 as B2_ADDRESS
 
-pytestmark = pytest.mark.backups
+pytestmark = pytest.mark.mainframe
 
 CONF = "/opt/prodg/secrets/backup/rclone.conf"
 MOODY = Path(__file__).with_name("moody_store.py").read_text()

@@ -8,6 +8,8 @@ from scenes import finish
 
 from estate.exit_codes import ExitCode
 
+pytestmark = pytest.mark.mainframe
+
 MAINFRAME = ("--limit", "mainframe")
 
 
