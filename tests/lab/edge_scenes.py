@@ -30,13 +30,17 @@ def public(timeout=5):
     return httpx.Client(verify=False, timeout=timeout, trust_env=False)  # noqa: S501
 
 
-def health(name, timeout=5):
-    """What the node's public site answers; a node that does not answer has status 0."""
-    try:
-        with public(timeout) as client:
-            return client.get(f"https://{PUBLIC[name]}/health").status_code
-    except httpx.HTTPError:
-        return 0
+def health(name, timeout=5, within=0.0):
+    """What the node's public site answers; a node that does not answer, even `within` seconds, has status 0."""
+    end = time.monotonic() + within
+    while True:
+        try:
+            with public(timeout) as client:
+                return client.get(f"https://{PUBLIC[name]}/health").status_code
+        except httpx.HTTPError:
+            if time.monotonic() > end:
+                return 0
+            time.sleep(0.5)
 
 
 def keep(name, key, value):

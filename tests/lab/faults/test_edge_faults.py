@@ -58,7 +58,8 @@ def test_a_broken_release_stops_at_the_canary_and_returns(copy, fault):
     assert "stopped before Edge" in run.text
     assert f"{CANARY}/generation: not well after the change" in run.text
     assert all_run() == before
-    assert {name: health(name) for name in NODES} == dict.fromkeys(NODES, 200)
+    # On a machine with much else to do the old release takes seconds to start
+    assert {name: health(name, within=20) for name in NODES} == dict.fromkeys(NODES, 200)
     assert kept(CANARY, "one") == "what a customer stored"
 
 
