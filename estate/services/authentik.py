@@ -71,6 +71,7 @@ _DATA = (
     DataDir(path="authentik", target="/data", mode=0o700),
     DataDir(path="authentik-templates", target="/templates"),
 )
+_LINT = {"CL-0020": "file:// names the file that holds the value (facts/homelab-vps.md, 2.2)"}
 _KEPT = NoBackup(
     reason="its state is the database authentik, which the server of that dumps; uploads are in the container's vzdump"
 )
@@ -100,6 +101,7 @@ AUTHENTIK_SERVER = Service(
     backup=_KEPT,
     shm_size="256m",
     stop_grace_period=60,
+    lint=_LINT,
 )
 
 AUTHENTIK_WORKER = Service(
@@ -125,4 +127,5 @@ AUTHENTIK_WORKER = Service(
     backup=_KEPT,
     shm_size="256m",
     stop_grace_period=60,
+    lint=_LINT,
 )
