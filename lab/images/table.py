@@ -150,7 +150,7 @@ TABLE: tuple[LabImage, ...] = (
         "n8n",
         "docker.io/n8nio/n8n:2.41.3",
         "stand-in",
-        "n8n (npm has it, with more than a gigabyte of packages)",
+        "n8n (npm has it, with 156 direct dependencies)",
         "lab/standins/n8n",
         "settings of the environment and their _FILE, its database in PostgreSQL over TLS, the encryption key held "
         "to the settings file and to what it encrypted, /healthz, /healthz/readiness, /metrics, webhooks that are "

@@ -1,7 +1,9 @@
 """Hosts other than the mainframe that have a compose project: the VPS and the homelab's containers."""
 
 import pytest
+from backup_settings import SEED
 from factories import homelab, mainframe, settings, stack
+from pyrage.x25519 import Identity
 
 from estate.checks import stack as stack_checks
 from estate.inventory import resolve_stack
@@ -13,6 +15,7 @@ from estate.models.service import Limits, Service
 from estate.models.stack import Stack
 from estate.render.host import tasks_of
 from estate.render.release import release_handler
+from estate.secrets.placeholders import placeholders
 
 PLAIN = Service(
     name="plain",
@@ -35,6 +38,17 @@ def test_a_container_with_services_has_an_engine_and_a_project_and_nothing_of_th
     assert faults == []
     tasks = tasks_of(host, found, dict.fromkeys(found.secrets(), "x"))
     assert list(tasks) == ["base", "firewall", "docker_engine", "docker_stack"]
+
+
+def test_a_container_that_is_given_backups_gets_the_program_too():
+    omv = {"kind": "directory", "name": "omv", "path": "/mnt/omv/n8n", "mount": "/mnt/omv", "filesystems": ["nfs4"]}
+    stores = [omv]
+    host = homelab(services=("vaultwarden",), backups={"stores": stores})
+    found = stack("vaultwarden")
+    assert stack_checks.check(host, found, "x") == []
+    own = {"BACKUP_IDENTITY": str(Identity.generate()), "BACKUP_SIGNING_SEED": SEED}
+    task = tasks_of(host, found, placeholders(found, host) | own)["backups"]
+    assert any(file.path == "/opt/prodg/backups/config.json" for file in task.tree.files)
 
 
 def test_a_stack_without_data_directories_still_makes_a_release():
