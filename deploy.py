@@ -12,6 +12,8 @@ from tasks.edge_nodes import edge_monitors, edge_nodes
 from tasks.firewall import firewall
 from tasks.headscale import headscale
 from tasks.infisical import infisical
+from tasks.node_exporter import node_exporter
+from tasks.postgres_server import postgres_server
 
 job = prepare(inventory, host)
 
@@ -19,15 +21,21 @@ if "base" in job:
     base(job["base"])
 if "firewall" in job:
     firewall(job["firewall"])
+if "node_exporter" in job:
+    node_exporter(job["node_exporter"])
+if "postgres_server" in job:
+    postgres_server(job["postgres_defaults"], job["postgres_server"])
 if job.stack is not None:
     docker_engine(job.get("docker_repository"), job["docker_engine"])
-    docs_site(job["docs_site"])
+    if "docs_site" in job:
+        docs_site(job["docs_site"])
     docker_stack(job.stack, job["docker_stack"])
     if "infisical" in job.stack:
         infisical(job.backend, job.loaded, job.get("infisical"))
     if "headscale" in job.stack:
         headscale(job.stack, job.host)
-    backups(job["backups"])
+    if "backups" in job:
+        backups(job["backups"])
 if "edge" in job:
     edge_nodes(host, inventory.get_active_hosts(), job["edge"], job.host, job.keys)
     if job.host.is_hub:
