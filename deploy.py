@@ -12,6 +12,7 @@ from tasks.edge_nodes import edge_monitors, edge_nodes
 from tasks.firewall import firewall
 from tasks.headscale import headscale
 from tasks.infisical import infisical
+from tasks.proxmox import proxmox
 
 job = prepare(inventory, host)
 
@@ -28,6 +29,8 @@ if job.stack is not None:
     if "headscale" in job.stack:
         headscale(job.stack, job.host)
     backups(job["backups"])
+if "proxmox" in job:
+    proxmox(job.host, job.containers, job.tasks, job.loaded.values)
 if "edge" in job:
     edge_nodes(host, inventory.get_active_hosts(), job["edge"], job.host, job.keys)
     if job.host.is_hub:

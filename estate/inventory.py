@@ -17,6 +17,7 @@ from pyinfra_cli.inventory import make_inventory_from_files
 
 from estate.checks import edge as edge_checks
 from estate.checks import host as host_checks
+from estate.checks import proxmox as proxmox_checks
 from estate.checks import ssh as ssh_checks
 from estate.checks import stack as stack_checks
 from estate.edge.keys import Keys, keys_path, load_keys
@@ -222,6 +223,7 @@ def load(path: Path) -> Estate:
     keys, found = _mesh(hosts, path.stem)
     faults += found
     faults += host_checks.check(hosts)
+    faults += proxmox_checks.check(hosts, stacks, path.stem)
     faults += ssh_checks.check(hosts)
     if faults:
         # What is wrong with a group is wrong with each of its hosts

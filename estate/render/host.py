@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from estate.edge.keys import Keys
 from estate.models.desired import Desired
-from estate.models.host import EdgeHost, Host, MainframeHost
+from estate.models.host import EdgeHost, Host, MainframeHost, ProxmoxHost
 from estate.models.stack import Stack
 from estate.render.backup import backups
 from estate.render.base import base
@@ -13,6 +13,7 @@ from estate.render.docs_site import docs_site
 from estate.render.edge import TASK, edge
 from estate.render.firewall import firewall
 from estate.render.infisical import HostAccess, infisical
+from estate.render.proxmox import Guest, proxmox, proxmox_firewall
 from estate.render.stack import stack_tree
 
 
@@ -22,11 +23,13 @@ def tasks_of(
     secrets: Mapping[str, str],
     access: HostAccess | None = None,
     keys: Keys = Keys(),  # noqa: B008 - frozen
+    guests: tuple[Guest, ...] = (),
 ) -> dict[str, Desired]:
     """The host's tasks by name, in the order of the deploy.
 
     + access: what the host reads Infisical with; None while there is none
     + keys: the public keys of the edge fleet's mesh
+    + guests: the containers of a Proxmox node
     """
     if isinstance(host, EdgeHost):
         return {TASK: edge(host, keys, secrets)}
@@ -38,4 +41,6 @@ def tasks_of(
         if access and host.secret_store and "infisical" in stack:
             tasks.append(infisical(host, stack, access))
         tasks.append(backups(host, stack, secrets))
+    if isinstance(host, ProxmoxHost):
+        tasks += [proxmox(host), *([proxmox_firewall(host, guests)] if host.guest_firewall else [])]
     return {task.task: task for task in tasks}
