@@ -107,7 +107,7 @@ class Rootfs(Frozen):
 class Mount(Frozen):
     """A mount point: a directory of the node (`source`), or a volume of its own (`storage` and `size`).
 
-    Neither is in a vzdump unless a volume says `backup`, so `no_backup` has to say why it need not be. A bind mount keeps
+    Neither is in a vzdump unless a volume says `backup`, so `no_backup` says why it need not be. A bind mount keeps
     `pct snapshot` from working; vzdump's own snapshots leave it out (pve-container Config.pm, has_feature).
     """
 
