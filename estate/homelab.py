@@ -17,9 +17,15 @@ from estate.plan.proxmox_state import Guest, PveState
 from estate.plan.step import Step
 from estate.remote import run_as_root
 from estate.render.proxmox import containers_of
+from estate.render.shell import PATH
+from estate.run.current import Run
+from estate.run.lock import fence, lock_fault, take_lock_script
+from estate.run.options import Options
 from estate.secrets.sealed import write_private
 
 DESTROY_TIMEOUT = 300
+_NO_LOCK = 98
+"""Our exit code when somebody else has the node."""
 _KEY = "ssh-ed25519 "
 
 
@@ -143,8 +149,8 @@ def located(name: str, states: Mapping[str, PveState]) -> tuple[str, Guest]:
     raise EstateFaults([Fault(name, "is on no node that answers", did_you_mean(name, names or ["none"])), *unknown])
 
 
-def destroy(estate: Estate, node: str, guest: Guest) -> None:
-    """Stop a container and destroy it with its disks, backup jobs and firewall. Raises EstateFaults."""
+def destroy_script(guest: Guest) -> str:
+    """Stops a container and destroys it, if it is still the one that was asked about."""
     vmid = str(guest.vmid)
     commands: list[tuple[str, ...]] = [("pct", "set", vmid, "--protection", "0")]
     commands += [("pct", "stop", vmid)] if guest.status == "running" else []
@@ -153,7 +159,19 @@ def destroy(estate: Estate, node: str, guest: Guest) -> None:
     same = f"[ \"$(pct config {vmid} | sed -n 's/^hostname: //p')\" = {shlex.quote(guest.name)} ]"
     check = f"{same} || {{ echo 'VMID {vmid} is another container by now' >&2; exit 1; }}\n"
     step = Step(Change("container", f"{guest.name} ({vmid})", "delete"), tuple(commands))
-    outcome = run_as_root(node, estate.ssh[node], check + steps_script([step]), timeout=DESTROY_TIMEOUT)
+    return f"export {PATH}\n{check}{steps_script([step])}"
+
+
+def destroy(estate: Estate, node: str, guest: Guest) -> None:
+    """Destroy a container with its disks, backup jobs and firewall, while nobody deploys to its node.
+
+    Raises EstateFaults.
+    """
+    run = Run(Options(), estate.name, f"estate homelab destroy {guest.name}")
+    script = take_lock_script(run.me, _NO_LOCK) + fence(run.id) + destroy_script(guest)
+    outcome = run_as_root(node, estate.ssh[node], script, timeout=DESTROY_TIMEOUT)
+    if outcome.code == _NO_LOCK and (held := lock_fault(node, outcome.stdout.splitlines(), estate.name)):
+        raise EstateFaults([held])
     if outcome.code != 0:
         fault = outcome.stderr.strip()[-300:] or f"exit code {outcome.code}"
         raise EstateFaults([Fault(f"{node}/{guest.name}", fault, "see the node's task log")], aftermath="")

@@ -33,6 +33,7 @@ def node_data(name: str) -> dict[str, Any]:
     cores, memory = _NODES[name]
     return {
         "resources": {"cpus": cores, "memory": f"{memory}g"},
+        "repository": "none",
         "guest_firewall": {"management": [SUBNET]},
         "storages": [
             {

@@ -11,10 +11,27 @@ from pathlib import Path
 
 STATE = Path(os.environ["FAKE_PVE"])
 GIB = 1024**3
-PCT = set(
-    "hostname cores memory swap rootfs net0 nameserver searchdomain features unprivileged onboot startup protection "
-    "timezone tags description delete mp0 mp1".split()
-)
+PCT = {
+    "hostname",
+    "cores",
+    "memory",
+    "swap",
+    "rootfs",
+    "net0",
+    "nameserver",
+    "searchdomain",
+    "features",
+    "unprivileged",
+    "onboot",
+    "startup",
+    "protection",
+    "timezone",
+    "tags",
+    "description",
+    "delete",
+    "mp0",
+    "mp1",
+}
 
 
 def fail(text, code=2):
@@ -54,7 +71,9 @@ def put(state, vmid, given):
     for key, value in given.items():
         if key == "net0":
             words = dict(item.split("=", 1) for item in value.split(","))
-            value = ",".join(f"{k}={v}" for k, v in sorted({"hwaddr": "BC:24:11:00:00:01", "type": "veth", **words}.items()))
+            value = ",".join(
+                f"{k}={v}" for k, v in sorted({"hwaddr": "BC:24:11:00:00:01", "type": "veth", **words}.items())
+            )
         elif key == "rootfs" or key.startswith("mp"):
             value = volume(state, vmid, key, value)
         config[key] = int(value) if value.isdigit() and key != "hostname" else value
@@ -65,9 +84,9 @@ def pct(state, words):
     guests = state["guests"]
     if verb == "list":
         if guests:
-            print("%-10s %-10s %-12s %-20s" % ("VMID", "Status", "Lock", "Name"))
+            print(f"{'VMID':10} {'Status':10} {'Lock':12} {'Name':20}")
         for vmid, guest in sorted(guests.items()):
-            print("%-10s %-10s %-12s %-20s" % (vmid, guest["status"], "", state["configs"][vmid]["hostname"]))
+            print(f"{vmid:10} {guest['status']:10} {'':12} {state['configs'][vmid]['hostname']:20}")
         return
     if verb == "exec":
         vmid, keep, value, dashes, *command = words
@@ -115,7 +134,13 @@ def resource(state, vmid):
     config, guest = state["configs"][vmid], state["guests"][vmid]
     memory = int(config["memory"]) * 1024**2
     return {
-        **{"vmid": int(vmid), "name": config["hostname"], "status": guest["status"], "maxmem": memory, "mem": memory // 2},
+        **{
+            "vmid": int(vmid),
+            "name": config["hostname"],
+            "status": guest["status"],
+            "maxmem": memory,
+            "mem": memory // 2,
+        },
         **{"cpus": config["cores"], "cpu": 0.25, "maxdisk": 20 * GIB, "disk": GIB},
         **({"lock": guest["lock"]} if guest.get("lock") else {}),
     }
@@ -151,9 +176,20 @@ def answer(state, path, given):
 
 def pvesh(state, words):
     verb, path, *words = words
-    job = set(
-        "id schedule storage mode compress prune-backups repeat-missed notes-template enabled all vmid delete".split()
-    )
+    job = {
+        "id",
+        "schedule",
+        "storage",
+        "mode",
+        "compress",
+        "prune-backups",
+        "repeat-missed",
+        "notes-template",
+        "enabled",
+        "all",
+        "vmid",
+        "delete",
+    }
     _, given = parse(words, {"output-format", "type", "current"} if verb == "get" else job)
     if verb == "get":
         answer(state, path, given)
@@ -167,11 +203,11 @@ def pveam(state, words):
     match words:
         case ["available", "--section", "system"]:
             for name in state["available"]:
-                print("%-15s %-60s %s" % ("system", name, "amd64"))
+                print(f"{'system':15} {name:60} amd64")
         case ["list", storage]:
-            print("%-60s %-6s" % ("NAME", "SIZE"))
+            print(f"{'NAME':60} {'SIZE':6}")
             for name in state["downloaded"]:
-                print("%-60s %-6s" % (f"{storage}:vztmpl/{name}", "120.29MB"))
+                print(f"{storage + ':vztmpl/' + name:60} 120.29MB")
         case ["download", _, name]:
             state["downloaded"].append(name)
         case ["update"]:
@@ -208,7 +244,11 @@ def pveum(state, words):
             parse(rest, {"privsep", "comment", "expire", "output-format"})
             f"{user}!{name}" in state["tokens"] and fail("token already exists")
             state["tokens"].append(f"{user}!{name}")
-            print(json.dumps({"full-tokenid": f"{user}!{name}", "info": {}, "value": "11111111-2222-3333-4444-555555555555"}))
+            print(
+                json.dumps(
+                    {"full-tokenid": f"{user}!{name}", "info": {}, "value": "11111111-2222-3333-4444-555555555555"}
+                )
+            )
         case ["user", "token", "remove", user, name]:
             full = f"{user}!{name}"
             state["tokens"].remove(full) if full in state["tokens"] else fail("no such token")
@@ -221,7 +261,7 @@ def pveum(state, words):
             fail(f"unknown: {words}")
 
 
-REALM = set("type issuer-url client-id username-claim autocreate scopes default comment".split()) | {
+REALM = {"type", "issuer-url", "client-id", "username-claim", "autocreate", "scopes", "default", "comment"} | {
     "groups-claim",
     "groups-autocreate",
     "groups-overwrite",

@@ -102,7 +102,9 @@ class Node:
         text = re.sub(r"PATH=/usr/local/sbin:\S*", f"PATH={self.path}", script)
         text = text.replace("/var/lib/estate", str(self.root / "estate")).replace("/etc/pve", str(self.root / "pve"))
         environment = os.environ | {"FAKE_PVE": str(self.file), "PYTHON": sys.executable}
-        return subprocess.run(["sh", "-c", text], input=stdin, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            ["sh", "-c", text], input=stdin, env=environment, capture_output=True, text=True, check=False
+        )
 
     def read(self, declared: ProxmoxHost, *containers: HomelabHost) -> PveState:
         """The node's state as the fact has it."""

@@ -192,7 +192,8 @@ class ProxmoxHost(Host):
 
     leader: Name
     """The node that writes storages, backup jobs, realms, access lists and the cluster's firewall."""
-    repository: Literal["no-subscription", "enterprise"] = "no-subscription"
+    repository: Literal["no-subscription", "enterprise", "none"] = "no-subscription"
+    """Proxmox's own packages; none: they come from somewhere else."""
     release: Name = "trixie"
     """Debian's name of the release: Proxmox VE 9 is trixie."""
     capacity: dict[Name, Size] = Field(default_factory=dict)

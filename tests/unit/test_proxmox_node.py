@@ -127,8 +127,14 @@ def test_the_client_key_is_compared_by_its_digest(lab):
 @pytest.mark.parametrize(
     ("over", "expected"),
     [
-        ({"resources": {"cpus": 4, "memory": "8g"}}, ["update container postgres (141) (cores 2 to 4, memory 4096 to 8192)"]),
-        ({"rootfs": {"storage": "local-lvm", "size": "30g"}}, ["resize container postgres (141) (rootfs 20 to 30 GiB)"]),
+        (
+            {"resources": {"cpus": 4, "memory": "8g"}},
+            ["update container postgres (141) (cores 2 to 4, memory 4096 to 8192)"],
+        ),
+        (
+            {"rootfs": {"storage": "local-lvm", "size": "30g"}},
+            ["resize container postgres (141) (rootfs 20 to 30 GiB)"],
+        ),
         (
             {"address": "192.0.2.51"},
             ["update container postgres (141) (net0: ip 192.0.2.41/24 to 192.0.2.51/24)"],
