@@ -13,7 +13,8 @@ _SIZES = {
     "obsidian": (2, 2, 50),
 }
 """Cores, GiB of memory and of disk (seed 002)."""
-_NODES = {"dl380p": (32, 96), "i5": (8, 8)}
+_NODES = {"dl380p": (32, 96, 400), "i5": (8, 8, 60)}
+"""Cores, GiB of memory, and of disk that may be given away."""
 
 
 def container_data(name: str, vmid: int) -> dict[str, Any]:
@@ -30,10 +31,11 @@ def container_data(name: str, vmid: int) -> dict[str, Any]:
 
 def node_data(name: str) -> dict[str, Any]:
     """What a node's declaration has of its own in the lab."""
-    cores, memory = _NODES[name]
+    cores, memory, disk = _NODES[name]
     return {
         "resources": {"cpus": cores, "memory": f"{memory}g"},
         "repository": "none",
+        "capacity": {"local-lvm": f"{disk}g"},
         "guest_firewall": {"management": [SUBNET]},
         "storages": [
             {
