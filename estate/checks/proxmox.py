@@ -56,6 +56,8 @@ def _container(
             yield Fault(f"{where}/features", f"Docker needs {' and '.join(missing)} in a container", "add it")
     if not host.unprivileged and "keyctl" in host.features:
         yield Fault(f"{where}/features", "keyctl is for unprivileged containers", "leave it out")
+    if not host.running and not host.optional:
+        yield Fault(f"{where}/running", "a deploy would wait for it in vain", "declare it optional, too")
     if host.cores != host.resources.cpus:
         yield Fault(f"{where}/resources/cpus", f"{host.resources.cpus:g} is not whole", "Proxmox gives whole cores")
     paths = Counter(item.path for item in host.mounts)

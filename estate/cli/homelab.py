@@ -58,11 +58,12 @@ def up(
     with readable_faults(ExitCode.REFUSED):
         estate = load(inventory.resolve())
         nodes = nodes_of(estate)
-        left_out = tuple(exclude or ())
+        stopped = [host.name for host in containers_of(estate.hosts) if not host.running]
+        left_out = tuple(dict.fromkeys([*(exclude or ()), *stopped]))
         code = run(inventory, ("proxmox",), tuple(n for n in left_out if n in nodes), secrets_from, yes)
         if code != OK:
             raise typer.Exit(code)
-        containers = [host for host in containers_of(estate.hosts) if host.running and host.name not in left_out]
+        containers = [host for host in containers_of(estate.hosts) if host.name not in left_out]
         if containers:
             _trust(estate, containers, read_nodes(estate))
         if containers and not nodes_only:

@@ -21,7 +21,6 @@ _known: dict[str, PveState] = {}
 def read_script(node: ProxmoxHost, containers: Iterable[HomelabHost]) -> str:
     """The script that prints the node's state."""
     words = {
-        "NODE": node.name,
         "STORAGE": node.template_storage,
         "REALMS": " ".join(realm.name for realm in node.realms),
         "USERS": " ".join(dict.fromkeys(token.user for token in node.access.tokens)),

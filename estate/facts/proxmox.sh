@@ -1,5 +1,5 @@
 # Prints the whole state of a Proxmox node: sections, each headed "@@<TAB>name<TAB>exit code" (facts/homelab-vps.md, 1).
-# Reads NODE (its name in the estate), STORAGE (where its templates are), REALMS, USERS (whose tokens are asked for),
+# Reads STORAGE (where its templates are), REALMS, USERS (whose tokens are asked for),
 # ADMINS (accounts that containers should have) and TOKENS (the directory of kept ones).
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 077
@@ -15,7 +15,13 @@ api() { # NAME PATH [OPTIONS]
     name=$1
     shift
     ask "$name" pvesh get "$@" --output-format json &
+    few
 }
+few() { # at once: each is a Perl program of a hundred megabytes
+    begun=$((begun + 1))
+    [ $((begun % 8)) != 0 ] || wait
+}
+begun=0
 inside() { # VMID: as its root, whatever its network
     timeout 20 pct exec "$1" --keep-env 0 -- sh -c '
         export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -62,6 +68,7 @@ for vmid in $(awk 'NR > 1 {print $1}' "$out/list"); do
 done
 for vmid in $(awk 'NR > 1 && $2 == "running" {print $1}' "$out/list"); do
     ask "inside-$vmid" inside "$vmid" &
+    few
 done
 for name in $REALMS; do
     grep -q "\"realm\" *: *\"$name\"" "$out/domains" && ask "realm-$name" realm "$name"

@@ -254,7 +254,8 @@ class HomelabHost(Host):
     nameserver: str = ""
     """Addresses, with spaces between them; empty: the node's own."""
     search_domain: HostName | None = None
-    timezone: str = Field(default="host", pattern=r"^[A-Za-z0-9_/+-]+$")
+    timezone: str = Field(default="host", pattern=r"^[A-Za-z0-9_/+-]*$")
+    """Empty: left as it is."""
     description: OneLine = ""
 
     @property

@@ -14,7 +14,7 @@ from estate.render.pct import HOT, pairs, property_string
 
 _DEFAULTS = {"memory": "512", "swap": "512", "onboot": "0", "protection": "0"}
 """What an option is when the configuration does not name it (pve-docs, pct.conf.5)."""
-_LEFT_WHEN_EMPTY = ("description",)
+_LEFT_WHEN_EMPTY = ("description", "timezone")
 
 
 def label(host: HomelabHost) -> str:

@@ -96,6 +96,8 @@ def proxmox_firewall(node: ProxmoxHost, guests: Iterable[Guest]) -> Desired:
     script = File(SCRIPT, verbatim("proxmox/estate-pve-firewall"), mode=0o755)
     nodes = (*firewall_tree(node, guests), script)
     files = Tree(tuple(item for item in nodes if isinstance(item, File)))
+    # Without the script itself: the way back needs it, and takes the handler's own files back first
+    staged = tuple(file.path for file in files.files if file.path != SCRIPT)
     return Desired(
         task=FIREWALL,
         tree=Tree(nodes),
@@ -104,7 +106,7 @@ def proxmox_firewall(node: ProxmoxHost, guests: Iterable[Guest]) -> Desired:
                 "pve-firewall",
                 f"{SCRIPT} apply",
                 files.digest,
-                tuple(file.path for file in files.files),
+                staged,
                 probe=f"{SCRIPT} same",
                 guard=Guard(save=f"{SCRIPT} save", undo=f"{SCRIPT} restore $saved"),
             ),

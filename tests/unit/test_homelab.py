@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 from pve_node import GIB, Node, container, node
+from typer.testing import CliRunner
 
 from estate import homelab
+from estate.cli.homelab import app
 from estate.cli.homelab_view import declarations, status_table
 from estate.inventory import Estate, Ssh
 from estate.known_hosts import pinned
@@ -125,6 +127,55 @@ def test_a_key_that_cannot_be_had_from_the_node_is_not_guessed(estate, state, sa
     with pytest.raises(EstateFaults, match=re.escape(said)):
         homelab.learn(estate, [container()], {"dl380p": state})
     assert not Path(estate.ssh["postgres"].known_hosts).exists()
+
+
+# `estate homelab up`
+
+
+@pytest.fixture
+def command(estate, monkeypatch):
+    """Runs `estate homelab …`; notes the deploys and the keys that were learned between them."""
+    done, codes = [], {}
+
+    def run(inventory, limit, exclude, secrets, yes):
+        done.append((limit, exclude))
+        return codes.get(limit, 0)
+
+    def learn(estate, hosts, states):
+        done.append([host.name for host in hosts])
+        return []
+
+    monkeypatch.setattr("estate.cli.deploy.run", run)
+    monkeypatch.setattr("estate.cli.homelab.load", lambda path: estate)
+    monkeypatch.setattr("estate.cli.homelab.read_nodes", lambda estate: {"dl380p": STATE})
+    monkeypatch.setattr("estate.cli.homelab.learn", learn)
+    runner = CliRunner()
+    return SimpleNamespace(run=lambda *words: runner.invoke(app, list(words)), done=done, codes=codes)
+
+
+def test_up_deploys_the_nodes_learns_the_keys_and_deploys_the_containers(command):
+    assert command.run("up", "prod.py").exit_code == 0
+    assert command.done == [(("proxmox",), ()), ["postgres"], (("homelab",), ())]
+
+
+def test_up_of_the_nodes_only_stops_before_the_containers(command):
+    assert command.run("up", "prod.py", "--nodes-only", "--exclude", "dl380p").exit_code == 0
+    assert command.done == [(("proxmox",), ("dl380p",)), ["postgres"]]
+
+
+def test_up_ends_with_the_nodes_exit_code_when_they_fail(command):
+    command.codes[("proxmox",)] = 4
+    assert command.run("up", "prod.py").exit_code == 4
+    assert command.done == [(("proxmox",), ())]
+
+
+@pytest.mark.parametrize(("answer", "code"), [("postgres\n", 0), ("postgre\n", 1), ("\n", 1), ("y\n", 1)])
+def test_destroying_wants_exactly_the_name(command, answer, code, monkeypatch):
+    gone = []
+    monkeypatch.setattr("estate.cli.homelab.destroy_container", lambda estate, node, guest: gone.append(guest.name))
+    result = CliRunner().invoke(app, ["destroy", "prod.py", "postgres"], input=answer)
+    assert result.exit_code == code
+    assert gone == (["postgres"] if code == 0 else [])
 
 
 # What a plain deploy says of a container that is not there

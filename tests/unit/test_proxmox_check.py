@@ -72,6 +72,7 @@ def test_a_volume_of_its_own_counts_and_a_bind_mount_does_not():
         ({"features": ("nesting",)}, "postgres/features: Docker needs keyctl in a container"),
         ({"features": ()}, "postgres/features: Docker needs nesting and keyctl in a container"),
         ({"unprivileged": False}, "postgres/features: keyctl is for unprivileged containers"),
+        ({"running": False}, "postgres/running: a deploy would wait for it in vain"),
         ({"resources": {"cpus": 1.5, "memory": "4g"}}, "postgres/resources/cpus: 1.5 is not whole"),
         ({"rootfs": {"storage": "zfs", "size": "20g"}}, "dl380p/capacity/zfs: postgres lie on it"),
     ],

@@ -8,6 +8,7 @@ import pytest
 from pve_node import container, node
 
 from estate.models.desired import File
+from estate.render.proxmox import SCRIPT as SCRIPT_PATH
 from estate.render.proxmox import STAGE, Guest, guests_of, proxmox_firewall
 
 SCRIPT = Path(__file__).resolve().parents[2] / "files" / "proxmox" / "estate-pve-firewall"
@@ -39,6 +40,12 @@ def test_only_the_leader_has_the_clusters_file_and_a_node_only_its_own_container
     hosts = {host.name: host for host in (other, container(), container("n8n", 43, node="i5"))}
     guests = guests_of(hosts, {}, other)
     assert sorted(texts(other, *(guest.host for guest in guests))) == ["firewall/143.fw", "nodes/i5/host.fw"]
+
+
+def test_the_way_back_does_not_remove_the_script_that_it_is_made_of():
+    handler = proxmox_firewall(node(guest_firewall=WALL), []).handlers[0]
+    assert handler.guard.undo.startswith(SCRIPT_PATH)
+    assert SCRIPT_PATH not in handler.paths
 
 
 class Place:
