@@ -5,11 +5,13 @@ from ipaddress import IPv4Interface
 
 from rich.table import Table
 
+from estate.homelab import nodes_of
 from estate.inventory import Estate
 from estate.models.faults import Fault
 from estate.models.host import HomelabHost
 from estate.models.proxmox import GIB
 from estate.plan.pct import size_of, undeclared
+from estate.plan.proxmox import inactive
 from estate.plan.proxmox_state import Guest, PveState, Values
 from estate.render.pct import pairs
 from estate.render.proxmox import containers_of
@@ -56,6 +58,11 @@ def status_table(estate: Estate, states: Mapping[str, PveState]) -> tuple[Table,
         Fault(name, "its cluster has no quorum: nothing can be changed", "bring the other node back (docs/homelab.md)")
         for name, state in states.items()
         if not state.error and not state.quorate
+    ]
+    faults += [
+        Fault(f"{name}/storages/{storage}", "is not active", f"`pvesm status` on {name}")
+        for name, node in nodes_of(estate).items()
+        for storage in inactive(node, states[name])
     ]
     declared = containers_of(estate.hosts)
     for host in declared:

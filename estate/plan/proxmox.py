@@ -75,6 +75,12 @@ def storages(node: ProxmoxHost, state: PveState) -> Iterator[Step]:
             yield _api(f"storage {storage.name}", "update", _why(changed, there), words)
 
 
+def inactive(node: ProxmoxHost, state: PveState) -> list[str]:
+    """Declared storages that are there and cannot be used now: an NFS server that is gone."""
+    status = state.storage_status
+    return [s.name for s in node.storages if s.name in status and not status[s.name].active]
+
+
 def _job(job: BackupJob, vmids: Mapping[str, int]) -> dict[str, str]:
     chosen = ",".join(str(vmids[name]) for name in job.hosts)
     return {

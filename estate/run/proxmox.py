@@ -13,7 +13,8 @@ from estate.inventory import Estate
 from estate.models.faults import Fault
 from estate.models.host import HomelabHost, ProxmoxHost
 from estate.plan.pct import undeclared
-from estate.plan.proxmox_state import PveState
+from estate.plan.proxmox import inactive
+from estate.plan.proxmox_state import Guest
 from estate.plan.pve_refusals import refusals
 from estate.render.proxmox import containers_of
 from estate.run.current import current
@@ -28,7 +29,9 @@ def node_faults(estate: Estate, targets: Collection[PyinfraHost]) -> list[Fault]
         if not isinstance(node, ProxmoxHost):
             return []
         state = recall(target, node, containers)
-        _name_undeclared(target.name, containers, state)
+        _notice(target.name, undeclared(containers, state))
+        for storage in inactive(node, state):
+            _warn(f"{target.name}: storage {storage} is not active: no backup is written to it until it is back")
         return refusals(node, containers, state)
 
     greenlets = [gevent.spawn(ask, target) for target in targets]
@@ -36,13 +39,16 @@ def node_faults(estate: Estate, targets: Collection[PyinfraHost]) -> list[Fault]
     return [fault for greenlet in greenlets for fault in greenlet.value or []]
 
 
-def _name_undeclared(name: str, containers: tuple[HomelabHost, ...], state: PveState) -> None:
-    found = [f"{guest.name} ({guest.vmid})" for guest in undeclared(containers, state)]
+def _notice(name: str, guests: Iterable[Guest]) -> None:
+    found = [f"{guest.name} ({guest.vmid})" for guest in guests]
     if found:
-        text = f"{name}: not declared, left alone: {', '.join(found)}"
-        logger.info(text)
-        if (run := current()) is not None:
-            run.notices.append(text)
+        _warn(f"{name}: not declared, left alone: {', '.join(found)}")
+
+
+def _warn(text: str) -> None:
+    logger.warning(text)
+    if (run := current()) is not None:
+        run.notices.append(text)
 
 
 def with_missing_containers(estate: Estate, active: Iterable[PyinfraHost], faults: list[Fault]) -> list[Fault]:

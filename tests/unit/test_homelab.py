@@ -18,7 +18,7 @@ from estate.inventory import Estate, Ssh
 from estate.known_hosts import pinned
 from estate.models.faults import EstateFaults, Fault
 from estate.operations.proxmox import inner_script, realm_script
-from estate.plan.proxmox_state import Guest, Inside, PveState
+from estate.plan.proxmox_state import Guest, Inside, PveState, StorageStatus
 from estate.preflight import unreachable
 from estate.remote import Outcome
 from estate.run.proxmox import with_missing_containers
@@ -206,6 +206,14 @@ def test_the_status_of_what_is_as_declared_has_no_fault(estate):
     table, faults = status_table(estate, {"dl380p": STATE})
     assert faults == []
     assert [list(column.cells) for column in table.columns][4:] == [["0.5 of 2"], ["0.0 of 4 GiB"], ["0.0 of 20 GiB"]]
+
+
+def test_the_status_names_a_declared_storage_that_is_gone(estate):
+    nfs = {"kind": "nfs", "name": "omv", "server": "omv.example", "export": "/export/backups", "content": ["backup"]}
+    hosts = {"dl380p": node(storages=[nfs]), "postgres": container()}
+    gone = replace(STATE, storage_status={"omv": StorageStatus(False, 0, 0)})
+    _, faults = status_table(replace(estate, hosts=hosts), {"dl380p": gone})
+    assert [str(fault) for fault in faults] == ["dl380p/storages/omv: is not active; `pvesm status` on dl380p"]
 
 
 @pytest.mark.parametrize(
