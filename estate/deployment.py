@@ -14,11 +14,12 @@ from estate.edge.keys import Keys
 from estate.inventory import Estate, current
 from estate.models.desired import Desired
 from estate.models.faults import EstateFaults
-from estate.models.host import EdgeHost, Host
+from estate.models.host import EdgeHost, HomelabHost, Host
 from estate.models.stack import Stack
 from estate.pyinfra_run import SECRETS_FROM
 from estate.render.host import tasks_of
 from estate.render.infisical import HostAccess
+from estate.render.proxmox import containers_of, guests_of
 from estate.run import start
 from estate.secret_store.backend import Backend, backend_of
 from estate.secret_store.load import Loaded, Mode, Origin, load, mode_of
@@ -35,6 +36,7 @@ class Job:
     backend: Backend
     loaded: Loaded = field(repr=False)
     keys: Keys = field(default_factory=Keys)
+    containers: tuple[HomelabHost, ...] = ()
 
     def __getitem__(self, task: str) -> Desired:
         return self.tasks[task]
@@ -94,8 +96,9 @@ def make_jobs(estate: Estate, names: list[str], mode: Mode) -> dict[str, Job]:
     jobs = {}
     for name in names:
         host, stack = estate.hosts[name], estate.stacks.get(name)
-        tasks = tasks_of(host, stack, loaded.values, host_access(loaded), estate.keys)
-        jobs[name] = Job(host, stack, tasks, backend, loaded, estate.keys)
+        guests = guests_of(estate.hosts, estate.stacks, host)
+        tasks = tasks_of(host, stack, loaded.values, host_access(loaded), estate.keys, guests)
+        jobs[name] = Job(host, stack, tasks, backend, loaded, estate.keys, containers_of(estate.hosts))
     return jobs
 
 

@@ -18,6 +18,7 @@ from pyinfra_cli.inventory import make_inventory_from_files
 from estate import neighbours
 from estate.checks import edge as edge_checks
 from estate.checks import host as host_checks
+from estate.checks import proxmox as proxmox_checks
 from estate.checks import ssh as ssh_checks
 from estate.checks import stack as stack_checks
 from estate.edge.keys import Keys, keys_path, load_keys
@@ -229,6 +230,7 @@ def load(path: Path) -> Estate:
     faults += found
     faults += [*stack_checks.across(stacks, where), *neighbours.check(hosts, stacks, where)]
     faults += host_checks.check(hosts)
+    faults += proxmox_checks.check(hosts, stacks, path.stem)
     faults += ssh_checks.check(hosts)
     if faults:
         # What is wrong with a group is wrong with each of its hosts

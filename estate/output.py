@@ -12,6 +12,7 @@ from estate.models.faults import EstateFaults, Fault
 from estate.models.host import EdgeHost, Host
 from estate.models.stack import Stack
 from estate.render.host import tasks_of
+from estate.render.proxmox import guests_of
 from estate.secrets.placeholders import ACCESS, placeholders, values_for
 
 _MARK = ".estate-render"
@@ -21,7 +22,8 @@ def _tasks(estate: Estate, host: Host, stack: Stack | None) -> dict[str, Desired
     values = placeholders(stack, host)
     if isinstance(host, EdgeHost):
         values = values_for(specs(host.mesh))
-    return tasks_of(host, stack, values, ACCESS, estate.keys)
+    guests = guests_of(estate.hosts, estate.stacks, host)
+    return tasks_of(host, stack, values, ACCESS, estate.keys, guests)
 
 
 def rendered_tasks(estate: Estate, hosts: Mapping[str, Host]) -> dict[str, dict[str, Desired]]:

@@ -14,7 +14,7 @@ from estate.facts.host_state import StateQuery, all_scripts, remember, split
 from estate.facts.quiet import ReadError, read
 from estate.inventory import Estate
 from estate.models.faults import Fault
-from estate.models.host import Host, StackHost
+from estate.models.host import HomelabHost, Host, StackHost
 from estate.models.image import Image
 from estate.models.stack import Stack
 from estate.render.backup_config import backups_dir
@@ -73,12 +73,23 @@ def backup_words(host: Host, stack: Stack | None) -> dict[str, str]:
     return {"COMPOSE_DIR": stack.compose_dir, "BACKUPS": state, "MIGRATING": " ".join(migrating)}
 
 
+def container_remedy(estate: Estate, name: str, why: str) -> str:
+    """What to do about a container that cannot be connected to: its node knows whether there is one, and its keys."""
+    if "known_hosts" in why or "host key" in why.lower():
+        return f"`estate homelab trust {estate.path.name} {name}` learns its key from its node"
+    return (
+        f"when it was not made yet, or is gone: `estate homelab up {estate.path.name}`; `estate homelab status` shows"
+    )
+
+
 def unreachable(estate: Estate, names: Collection[str], errors: Mapping[str, str]) -> list[Fault]:
     """Hosts that were asked for and are not connected."""
     faults = []
     for name in sorted(names):
         why = errors.get(name) or "cannot be connected to"
-        if "known_hosts" in why or "host key" in why.lower():
+        if isinstance(estate.hosts[name], HomelabHost):
+            remedy = container_remedy(estate, name, why)
+        elif "known_hosts" in why or "host key" in why.lower():
             remedy = f"`estate hosts trust {estate.name} {name}` shows its key and asks you"
         elif estate.hosts[name].optional:
             remedy = f"it is optional: `--exclude {name}` leaves it out of this run"

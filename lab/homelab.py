@@ -22,7 +22,8 @@ _SERVICES = {
 }
 _POSTGRES = 17
 """That of the lab's Debian, trixie; production's containers are bookworm with 15."""
-_NODES = {"dl380p": (32, 96), "i5": (8, 8)}
+_NODES = {"dl380p": (32, 96, 400), "i5": (8, 8, 60)}
+"""Cores, GiB of memory, and of disk that may be given away."""
 
 
 def container_data(name: str, vmid: int, mirrors: list[str]) -> dict[str, Any]:
@@ -45,9 +46,11 @@ def container_data(name: str, vmid: int, mirrors: list[str]) -> dict[str, Any]:
 
 def node_data(name: str) -> dict[str, Any]:
     """What a node's declaration has of its own in the lab."""
-    cores, memory = _NODES[name]
+    cores, memory, disk = _NODES[name]
     return {
         "resources": {"cpus": cores, "memory": f"{memory}g"},
+        "repository": "none",
+        "capacity": {"local-lvm": f"{disk}g"},
         "guest_firewall": {"management": [SUBNET]},
         "storages": [
             {

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from estate.cli.errors import err, out, readable_faults
 from estate.inventory import Ssh, load
+from estate.known_hosts import address, pinned, with_keys
 from estate.models.faults import EstateFaults, Fault, did_you_mean
 from estate.secrets.sealed import write_private
 
@@ -18,32 +19,6 @@ app = typer.Typer(help="The hosts of an inventory and their host keys.", no_args
 
 TIMEOUT = 10
 """Seconds that a host has to show its keys."""
-
-
-def address(ssh: Ssh) -> str:
-    """As known_hosts names it: the port in brackets when it is not 22 (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT")."""
-    return ssh.hostname if ssh.port == 22 else f"[{ssh.hostname}]:{ssh.port}"
-
-
-def pinned(text: str, name: str) -> set[str]:
-    """The keys, "type base64", that a known_hosts file has for an address; hashed names are not ours."""
-    keys = set()
-    for line in text.splitlines():
-        fields = line.split()
-        if len(fields) >= 3 and not line.startswith(("#", "@")) and name in fields[0].split(","):
-            keys.add(" ".join(fields[1:3]))
-    return keys
-
-
-def with_keys(text: str, name: str, keys: set[str]) -> str:
-    """The file's text with these keys, and no others, for an address."""
-    kept = []
-    for line in text.splitlines():
-        fields = line.split()
-        if len(fields) >= 3 and not line.startswith(("#", "@")) and name in fields[0].split(","):
-            continue
-        kept.append(line)
-    return "".join(f"{line}\n" for line in [*kept, *(f"{name} {key}" for key in sorted(keys))])
 
 
 def scan(ssh: Ssh) -> set[str]:

@@ -244,7 +244,8 @@ class ProxmoxHost(Host):
 
     leader: Name
     """The node that writes storages, backup jobs, realms, access lists and the cluster's firewall."""
-    repository: Literal["no-subscription", "enterprise"] = "no-subscription"
+    repository: Literal["no-subscription", "enterprise", "none"] = "no-subscription"
+    """Proxmox's own packages; none: they come from somewhere else."""
     release: Name = "trixie"
     """Debian's name of the release: Proxmox VE 9 is trixie."""
     capacity: dict[Name, Size] = Field(default_factory=dict)
@@ -305,7 +306,8 @@ class HomelabHost(StackHost):
     nameserver: str = ""
     """Addresses, with spaces between them; empty: the node's own."""
     search_domain: HostName | None = None
-    timezone: str = Field(default="host", pattern=r"^[A-Za-z0-9_/+-]+$")
+    timezone: str = Field(default="host", pattern=r"^[A-Za-z0-9_/+-]*$")
+    """Empty: left as it is."""
     description: OneLine = ""
     postgres: PostgresSettings | None = None
     """Its PostgreSQL, when it is the host that has the shared one."""

@@ -107,7 +107,8 @@ class Rootfs(Frozen):
 class Mount(Frozen):
     """A mount point: a directory of the node (`source`), or a volume of its own (`storage` and `size`).
 
-    Neither is in a vzdump unless a volume says `backup`; a bind mount keeps the container from being snapshotted.
+    Neither is in a vzdump unless a volume says `backup`, so `no_backup` says why it need not be. A bind mount keeps
+    `pct snapshot` from working; vzdump's own snapshots leave it out (pve-container Config.pm, has_feature).
     """
 
     path: AbsolutePath
@@ -116,6 +117,7 @@ class Mount(Frozen):
     size: Disk | None = None
     read_only: bool = False
     backup: bool = False
+    no_backup: OneLine = ""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Mount":

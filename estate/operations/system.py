@@ -81,7 +81,8 @@ def accounts(desired: Desired, query: StateQuery) -> Generator[StringCommand, No
         return
     announce(host, desired.task, changes)
     changed = {change.name for change in changes}
-    for account in desired.accounts:
+    # Those with a declared UID first: one without would be given it
+    for account in sorted(desired.accounts, key=lambda account: account.uid is None):
         if account.name in changed:
             yield script(account_script(account, account.name in state.accounts), timeout=60)
 

@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Action = Literal["create", "update", "delete", "install", "enable", "disable", "apply", "recreate", "start"]
+PveAction = Literal["resize", "restart", "stop", "migrate", "bootstrap", "download"]
+Action = Literal["create", "update", "delete", "install", "enable", "disable", "apply", "recreate", "start"] | PveAction
 Kind = Literal["file", "directory", "package", "user", "unit", "sysctl", "handler", "container", "api"]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from estate.edge.keys import Keys
 from estate.models.desired import Desired
-from estate.models.host import EdgeHost, HomelabHost, Host, MainframeHost, StackHost
+from estate.models.host import EdgeHost, HomelabHost, Host, MainframeHost, ProxmoxHost, StackHost
 from estate.models.stack import Stack
 from estate.render.backup import backups
 from estate.render.base import base
@@ -15,6 +15,7 @@ from estate.render.firewall import firewall
 from estate.render.infisical import HostAccess, infisical
 from estate.render.node_exporter import node_exporter
 from estate.render.postgres import postgres_defaults, postgres_server
+from estate.render.proxmox import Guest, proxmox, proxmox_firewall
 from estate.render.stack import stack_tree
 
 
@@ -24,11 +25,13 @@ def tasks_of(
     secrets: Mapping[str, str],
     access: HostAccess | None = None,
     keys: Keys = Keys(),  # noqa: B008 - frozen
+    guests: tuple[Guest, ...] = (),
 ) -> dict[str, Desired]:
     """The host's tasks by name, in the order of the deploy.
 
     + access: what the host reads Infisical with; None while there is none
     + keys: the public keys of the edge fleet's mesh
+    + guests: the containers of a Proxmox node
     """
     if isinstance(host, EdgeHost):
         return {TASK: edge(host, keys, secrets)}
@@ -48,4 +51,6 @@ def tasks_of(
             tasks.append(infisical(host, stack, access))
         if isinstance(host, MainframeHost) or host.backups:
             tasks.append(backups(host, stack, secrets))
+    if isinstance(host, ProxmoxHost):
+        tasks += [proxmox(host), *([proxmox_firewall(host, guests)] if host.guest_firewall else [])]
     return {task.task: task for task in tasks}

@@ -22,6 +22,7 @@ from estate.models.faults import EstateFaults, Fault
 from estate.models.host import EdgeHost, StackHost
 from estate.plan.system import due
 from estate.render import edge, stack
+from estate.render.proxmox import TASK
 from estate.rollout.build import controller_faults
 from estate.run.current import Run, commit, current
 from estate.run.guard import refuse, register
@@ -29,6 +30,7 @@ from estate.run.journal import interrupted_record, journal_text, write_script
 from estate.run.link import watch
 from estate.run.lock import interrupted, lock_fault, take_script, was_taken
 from estate.run.locks import Locks
+from estate.run.proxmox import node_faults, with_missing_containers
 from estate.run.recorder import Recorder
 from estate.run.saved import present_plan
 
@@ -64,7 +66,7 @@ def reachable(estate: Estate, inventory: Inventory) -> None:
     if run is not None:
         run.connected = True
     if faults:
-        raise UnreachableFaults(faults)
+        raise UnreachableFaults(with_missing_containers(estate, inventory.get_active_hosts(), faults))
 
 
 def host_faults(estate: Estate, active: Collection[PyinfraHost]) -> list[Fault]:
@@ -94,6 +96,7 @@ def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, 
     found = preflight.examine(estate, active, head, queries(wanted))
     faults = [fault for _, faults in found.values() for fault in faults]
     faults += _builder_faults(estate, found, wanted)
+    faults += node_faults(estate, [target for target in active if TASK in wanted[target.name]])
     if run is None:
         _raise(faults)
         return

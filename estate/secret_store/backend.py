@@ -83,8 +83,9 @@ def backend_of(estate: Estate) -> Backend:
             own = backup_specs(host.backups)
             specs |= own
             users |= dict.fromkeys(own, (CONSUMER,))
-        specs |= host.secrets
-        users |= {name: (*users.get(name, ()), host.name) for name in host.secrets}
+        # A service may declare the same one: its other half
+        specs = host.secrets | specs
+        users |= {name: tuple(dict.fromkeys((*users.get(name, ()), host.name))) for name in host.secrets}
     for name, stack in stacks.items():
         host = estate.hosts[name]
         if "infisical" in stack and isinstance(host, MainframeHost):
