@@ -34,6 +34,7 @@ class StandIn:
             root / "__init__.py",
             root / "common.py",
             root / "probes.py",
+            root / "rows.py",
             *sorted((root / self.package).glob("*.py")),
         ]
         modules = [File.of(f"{HOME}/{source.relative_to(REPOSITORY)}", source) for source in sources]
