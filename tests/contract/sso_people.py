@@ -28,7 +28,7 @@ class Front(httpx.BaseTransport):
         self.inner = httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        headers = [*request.headers.raw, (b"X-Forwarded-Proto", b"https")]
+        headers = [*request.headers.raw, (b"X-Forwarded-Proto", b"https"), (b"X-Contract", b"sso")]
         headers.append((b"X-Forwarded-For", self.client_ip.encode()))
         url = request.url.copy_with(scheme=self.url.scheme, host=self.url.host, port=self.url.port)
         inner = httpx.Request(request.method, url, headers=headers, stream=request.stream)

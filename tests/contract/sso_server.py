@@ -24,7 +24,7 @@ from estate.models.sso import SsoSettings
 from estate.sso.applications import applications_blueprint
 from estate.sso.clients import ADMINS, USERS, in_use, secret_file
 from estate.sso.login import login_blueprint
-from lab.standins.authentik.app import create
+from lab.standins.authentik.app import Authentik, create
 from lab.standins.authentik.blueprints import Blueprints
 from lab.standins.authentik.settings import read
 from lab.standins.rows import MemoryStore
@@ -151,11 +151,11 @@ def start(directory):
     store, clock = MemoryStore(), Clock()
     assert Blueprints(store, blueprints).apply_all() == {"Estate - Login": "", "Estate - Applications": ""}
     environment = {"AUTHENTIK_SECRET_KEY": "k" * 50, "AUTHENTIK_BOOTSTRAP_TOKEN": TOKEN}
+    environment["AUTHENTIK_BOOTSTRAP_PASSWORD"] = secrets.token_urlsafe(24)
     environment["AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS"] = "127.0.0.0/8"
-    server, url = serve(create(read(environment), store, clock))
+    url = serve(create(Authentik(read(environment), store, clock)), "sso")
 
     def stop():
-        server.should_exit = True
         site.shutdown()
         site.server_close()
 

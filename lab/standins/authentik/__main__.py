@@ -15,14 +15,15 @@ WATCH = 2.0
 """Seconds between two looks at the blueprints' directory; Authentik is told by inotify."""
 
 
-def _serve(settings: Settings) -> None:
-    from lab.standins.authentik.app import create
+def _serve(settings: Settings, kind: str) -> None:
+    from lab.standins.authentik.app import Authentik, create, metrics_app, worker_app
     from lab.standins.common import Listener, serve
     from lab.standins.rows import PostgresStore
 
-    # Starlette's own type is asked for by the listener; ours wraps it
-    application = create(settings, PostgresStore(settings.database))
-    serve(SOFTWARE, [Listener(application, settings.host, settings.port)])
+    server = Authentik(settings, PostgresStore(settings.database))
+    application = create(server) if kind == "server" else worker_app(server)
+    listeners = [Listener(application, settings.host, settings.port)]
+    serve(SOFTWARE, [*listeners, Listener(metrics_app(server), settings.host, settings.metrics_port)])
 
 
 def _apply_for_ever(settings: Settings) -> None:
@@ -71,7 +72,7 @@ def main(arguments: list[str]) -> int:
         return 1
     if arguments[0] == "worker":
         threading.Thread(target=_apply_for_ever, args=(settings,), daemon=True).start()
-    _serve(settings)
+    _serve(settings, arguments[0])
     return 0
 
 

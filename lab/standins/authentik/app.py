@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -32,6 +32,7 @@ from lab.standins.common import process_metrics, sample
 from lab.standins.rows import Row, Store
 
 COOKIE = "authentik_session"
+API_TOKEN = "api-token"  # noqa: S105 - a kind of row
 BRAND = "authentik_brands.brand"
 
 
@@ -45,8 +46,7 @@ class Authentik:
         self.key, self.outpost = SigningKey(store), Outpost(store, now)
         validator = oidc.Validator(store, self.providers, self.people, self.key, settings.secret_key, now)
         self.oidc = oidc.new_server(validator)
-        password = settings.bootstrap_password
-        self.people.add("akadmin", password, settings.bootstrap_email, "authentik Default Admin", (BUILT_IN_ADMINS,))
+        bootstrap(settings, store)
 
     # --- helpers
 
@@ -208,13 +208,29 @@ class Authentik:
     def authorized(self, request: Request) -> bool:
         """Whether a request of the API carries the token."""
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        wanted = self.settings.bootstrap_token
-        return bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())
+        return self.store.get(API_TOKEN, sha256(given.encode()).hexdigest()) is not None
 
     async def home(self, request: Request) -> Response:
         """What this is."""
         user = self.visit(request).session.get("user")
         return HTMLResponse(pages.error(200, f"Signed in as {user}." if user else "Nobody is signed in."))
+
+
+def bootstrap(settings: Settings, store: Store) -> None:
+    """The first start's account and token; the worker's environment has them, and they never count again."""
+    if not settings.bootstrap_password:
+        return
+    people = People(store)
+    made = people.find("akadmin") is None
+    people.add(
+        "akadmin",
+        settings.bootstrap_password,
+        settings.bootstrap_email,
+        "authentik Default Admin",
+        (BUILT_IN_ADMINS,),
+    )
+    if made and settings.bootstrap_token:
+        store.add(API_TOKEN, sha256(settings.bootstrap_token.encode()).hexdigest(), {"user": "akadmin"})
 
 
 def _without_prompt(query: str) -> str:
@@ -241,14 +257,22 @@ class _ByHost:
         await self.app(scope, receive, send)
 
 
-def create(settings: Settings, store: Store, now: Callable[[], float] = time.time) -> _ByHost:
-    """The application."""
-    server = Authentik(settings, store, now)
+def worker_app(server: Authentik) -> Starlette:
+    """What a worker answers: whether it lives."""
+    return Starlette(routes=[Route("/-/health/{what:str}/", server.health)])
+
+
+def metrics_app(server: Authentik) -> Starlette:
+    """What both answer on their port for Prometheus."""
+    return Starlette(routes=[Route("/metrics", server.metrics)])
+
+
+def create(server: Authentik) -> _ByHost:
+    """What a server answers."""
     api = Api(server.store, server.people, server.events, server.authorized)
     both = ["GET", "POST"]
     routes = [
         Route("/-/health/{what:str}/", server.health),
-        Route("/-/metrics/", server.metrics),
         Route("/api/v3/flows/executor/{slug}/", server.executor, methods=both),
         Route("/if/flow/{slug}/", server.interface, methods=both),
         Route("/application/o/authorize/", server.authorize),

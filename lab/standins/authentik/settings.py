@@ -32,6 +32,7 @@ class Settings:
     bootstrap_email: str
     host: str
     port: int
+    metrics_port: int
     trusted: tuple[IPv4Network | IPv6Network, ...]
     blueprints: Path = BLUEPRINTS / "custom"
 
@@ -94,5 +95,6 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         bootstrap_email=environment.get("AUTHENTIK_BOOTSTRAP_EMAIL", "root@example.com"),
         host=host.strip("[]"),
         port=int(port),
+        metrics_port=int(value(environment, "AUTHENTIK_LISTEN__METRICS", "[::]:9300").rpartition(":")[2]),
         trusted=trusted,
     )
