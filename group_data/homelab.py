@@ -2,6 +2,13 @@
 
 node = "dl380p"
 
+network = {"bridge": "vmbr0", "network": "10.20.0.0/16", "gateway": "10.20.0.1"}
+
+nameserver = "10.20.0.1"
+
+# What Docker needs in a container (nesting: systemd does, too)
+features = ["nesting", "keyctl"]
+
 # kernel.*, fs.* and dev.* belong to the Proxmox node; a container may set only what is in its own network namespace.
 sysctl = {
     "net.ipv4.conf.all.accept_redirects": "0",

@@ -1,0 +1,47 @@
+"""The lab's Proxmox nodes and containers: production's sizes at the lab's addresses."""
+
+from typing import Any
+
+from lab.hosts import CONTROLLER, SUBNET
+
+_SIZES = {
+    "postgres": (2, 4, 20),
+    "authentik": (2, 3, 30),
+    "n8n": (4, 4, 40),
+    "rustdesk": (2, 2, 10),
+    "monitoring": (2, 4, 50),
+    "obsidian": (2, 2, 50),
+}
+"""Cores, GiB of memory and of disk (seed 002)."""
+_NODES = {"dl380p": (32, 96), "i5": (8, 8)}
+
+
+def container_data(name: str, vmid: int) -> dict[str, Any]:
+    """What a container's declaration has of its own in the lab."""
+    cores, memory, disk = _SIZES[name]
+    return {
+        "vmid": vmid,
+        "resources": {"cpus": cores, "memory": f"{memory}g"},
+        "rootfs": {"storage": "local-lvm", "size": f"{disk}g"},
+        "network": {"bridge": "vmbr0", "network": SUBNET, "gateway": CONTROLLER},
+        "nameserver": "",
+    }
+
+
+def node_data(name: str) -> dict[str, Any]:
+    """What a node's declaration has of its own in the lab."""
+    cores, memory = _NODES[name]
+    return {
+        "resources": {"cpus": cores, "memory": f"{memory}g"},
+        "guest_firewall": {"management": [SUBNET]},
+        "storages": [
+            {
+                "kind": "nfs",
+                "name": "omv",
+                "server": "10.99.0.33",
+                "export": "/export/backups",
+                "content": ["backup"],
+                "retention": {"daily": 7, "weekly": 4, "monthly": 6},
+            },
+        ],
+    }
