@@ -59,10 +59,12 @@ class OidcClient(Application):
 
     + redirects: where it may send people back to, "{domain}" being the estate's; none: one for each Proxmox node
     + secret: the name of its client secret
+    + by_hand: how the consumer is told, when no file of it can be
     """
 
     redirects: tuple[str, ...] = ()
     secret: SecretName
+    by_hand: str = ""
 
 
 class GuardedSite(Application):

@@ -64,6 +64,7 @@ CLIENTS: tuple[OidcClient, ...] = (
         # The number is the identity provider's in Pangolin: the first one that is made is 1
         redirects=("https://pangolin.{domain}/auth/idp/1/oidc/callback",),
         secret="PANGOLIN_OIDC_SECRET",  # noqa: S106 - a name
+        by_hand="its identity provider is entered once in its pages (docs/sso.md)",
     ),
     OidcClient(
         name="grafana",
