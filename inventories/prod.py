@@ -4,7 +4,8 @@ from estate.connector import connected
 from estate.edge.inventory import edge_hosts
 from estate.inventory import validate
 
-mainframe = [("mainframe", {"ssh_hostname": "mainframe.prodg.studio"})]
+# Put its address on the home network here: the homelab's firewalls let it in by it.
+mainframe = [("mainframe", {"ssh_hostname": "mainframe.prodg.studio", "home_address": "10.20.0.10"})]
 
 proxmox = [
     ("dl380p", {"ssh_hostname": "dl380p.home.arpa", "resources": {"cpus": 32, "memory": "96g"}}),
@@ -27,6 +28,7 @@ homelab = [
             "rootfs": {"storage": "local-lvm", "size": "20g"},
             "start": {"order": 1, "up": 20},
             "features": ["nesting"],
+            "postgres": {"version": 15},
         },
     ),
     (
@@ -37,6 +39,7 @@ homelab = [
             "resources": {"cpus": 2, "memory": "3g"},
             "rootfs": {"storage": "local-lvm", "size": "30g"},
             "start": {"order": 2},
+            "services": ["authentik-server", "authentik-worker"],
         },
     ),
     (
@@ -47,6 +50,7 @@ homelab = [
             "resources": {"cpus": 4, "memory": "4g"},
             "rootfs": {"storage": "local-lvm", "size": "40g"},
             "start": {"order": 3},
+            "services": ["n8n"],
         },
     ),
     (
@@ -57,6 +61,7 @@ homelab = [
             "resources": {"cpus": 2, "memory": "2g"},
             "rootfs": {"storage": "local-lvm", "size": "10g"},
             "start": {"order": 3},
+            "services": ["hbbs"],
         },
     ),
     (
@@ -67,6 +72,7 @@ homelab = [
             "resources": {"cpus": 2, "memory": "4g"},
             "rootfs": {"storage": "local-lvm", "size": "50g"},
             "start": {"order": 3},
+            "services": ["hl-prometheus", "hl-grafana"],
         },
     ),
     (
@@ -77,6 +83,7 @@ homelab = [
             "resources": {"cpus": 2, "memory": "2g"},
             "rootfs": {"storage": "local-lvm", "size": "50g"},
             "start": {"order": 3},
+            "services": ["couchdb"],
         },
     ),
 ]

@@ -13,11 +13,23 @@ _SIZES = {
     "obsidian": (2, 2, 50),
 }
 """Cores, GiB of memory and of disk (seed 002)."""
+_SERVICES = {
+    "authentik": ("authentik-server", "authentik-worker"),
+    "n8n": ("n8n",),
+    "rustdesk": ("hbbs",),
+    "monitoring": ("hl-prometheus", "hl-grafana"),
+    "obsidian": ("couchdb",),
+}
+_POSTGRES = 17
+"""That of the lab's Debian, trixie; production's containers are bookworm with 15."""
 _NODES = {"dl380p": (32, 96), "i5": (8, 8)}
 
 
-def container_data(name: str, vmid: int) -> dict[str, Any]:
-    """What a container's declaration has of its own in the lab."""
+def container_data(name: str, vmid: int, mirrors: list[str]) -> dict[str, Any]:
+    """What a container's declaration has of its own in the lab.
+
+    + mirrors: where its engine finds images
+    """
     cores, memory, disk = _SIZES[name]
     return {
         "vmid": vmid,
@@ -25,6 +37,9 @@ def container_data(name: str, vmid: int) -> dict[str, Any]:
         "rootfs": {"storage": "local-lvm", "size": f"{disk}g"},
         "network": {"bridge": "vmbr0", "network": SUBNET, "gateway": CONTROLLER},
         "nameserver": "",
+        "docker": {"source": "distribution", "registry_mirrors": mirrors, "address_pool": "172.31.0.0/16"},
+        "services": _SERVICES.get(name, ()),
+        **({"postgres": {"version": _POSTGRES}} if name == "postgres" else {}),
     }
 
 

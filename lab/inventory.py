@@ -26,7 +26,7 @@ def _data(host: LabHost) -> dict[str, Any]:
     if host.group == "edge":
         data["mesh"] = lab_mesh()
     if host.group == "homelab":
-        data |= container_data(host.name, 100 + number)
+        data |= container_data(host.name, 100 + number, registry_mirrors())
     if host.group == "proxmox":
         data |= node_data(host.name)
     if host.group == "mainframe":

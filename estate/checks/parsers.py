@@ -60,6 +60,14 @@ PARSERS = (
         lambda p: ["promtool", "check", "config", "--syntax-only", str(p)],
     ),
     Parser("promtool", _stack_file("prometheus/rules/estate.yml"), lambda p: ["promtool", "check", "rules", str(p)]),
+    Parser(
+        "promtool",
+        _stack_file("hl-prometheus/prometheus.yml"),
+        lambda p: ["promtool", "check", "config", "--syntax-only", str(p)],
+    ),
+    Parser(
+        "promtool", _stack_file("hl-prometheus/rules/homelab.yml"), lambda p: ["promtool", "check", "rules", str(p)]
+    ),
     Parser("amtool", _stack_file("alertmanager/alertmanager.yml"), lambda p: ["amtool", "check-config", str(p)]),
     Parser("nft", _host_file("etc/nftables.conf"), lambda p: ["nft", "--check", "--file", str(p)]),
     Parser(

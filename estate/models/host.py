@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from estate.models.backup import BackupSettings
-from estate.models.base import AbsolutePath, Cidr, Frozen, HostName, Name, Port, Size
+from estate.models.base import AbsolutePath, Address, Cidr, Frozen, HostName, Name, Port, Size
 from estate.models.edge import Mesh, Node
+from estate.models.postgres import PostgresSettings
 from estate.models.proxmox import (
     BackupJob,
     ContainerNetwork,
@@ -42,11 +43,15 @@ class User(Frozen):
 
 
 class OpenPort(Frozen):
-    """A port that the firewall lets in, from everywhere or from `source` only."""
+    """A port that the firewall lets in, from everywhere, from `source` only, or from `clients` only.
+
+    + clients: names of hosts, or of services: then the hosts that run them
+    """
 
     port: Port
     protocol: Literal["tcp", "udp"] = "tcp"
     source: Cidr | None = None
+    clients: tuple[Name, ...] = ()
     purpose: str = ""
 
 
@@ -57,12 +62,40 @@ class Resources(Frozen):
     memory: Size
 
 
+class Scrape(Frozen):
+    """A service's metrics at an address of its host."""
+
+    service: Name
+    port: Port
+    path: str
+
+
+class Neighbour(Frozen):
+    """Another host of the estate, as far as its neighbours have to know it.
+
+    + address: on the home network, where the two differ
+    + scrapes: metrics of its services that other hosts can ask for
+    + exporter: the port of its node exporter, when it has one for others
+    """
+
+    name: Name
+    group: Name
+    address: str
+    services: tuple[Name, ...] = ()
+    scrapes: tuple[Scrape, ...] = ()
+    exporter: Port | None = None
+
+
 class Host(Frozen):
     """What every host has, whatever its group."""
 
     name: Name
     group: Name
     address: str
+    home_address: Address | None = None
+    """Its address on the home network, for a host that is deployed to by another."""
+    neighbours: tuple[Neighbour, ...] = ()
+    """The estate's hosts with itself; filled in when the inventory is loaded."""
     users: tuple[User, ...]
     admin_keys: tuple[str, ...] = Field(min_length=1)
     """Public ed25519 keys that the admins log in with."""
@@ -274,6 +307,13 @@ class HomelabHost(StackHost):
     search_domain: HostName | None = None
     timezone: str = Field(default="host", pattern=r"^[A-Za-z0-9_/+-]+$")
     description: OneLine = ""
+    postgres: PostgresSettings | None = None
+    """Its PostgreSQL, when it is the host that has the shared one."""
+
+    @property
+    def secrets(self) -> dict[str, SecretSpec]:
+        """The passwords of the roles that it serves."""
+        return {d.password.name: d.password for d in self.postgres.databases} if self.postgres else {}
 
     @property
     def cores(self) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import IPv4Network
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from estate.models.base import Frozen
 from estate.models.host import StackSettings
@@ -19,6 +19,8 @@ class Stack(Frozen):
 
     settings: StackSettings
     services: tuple[Service, ...]
+    addresses: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Where others are: the address of a host by its name, those of the hosts that run it by a service's name."""
 
     @property
     def compose_dir(self) -> str:

@@ -39,6 +39,17 @@ def scrape_targets(stack: Stack) -> dict[str, str]:
     }
 
 
+def configured_targets(document: str) -> dict[tuple[str, str], str]:
+    """The job and address of every target in a Prometheus configuration, with its path."""
+    configs = (yaml.safe_load(document) or {}).get("scrape_configs") or []
+    return {
+        (config["job_name"], target): config.get("metrics_path", "/metrics")
+        for config in configs
+        for group in config["static_configs"]
+        for target in group["targets"]
+    }
+
+
 def rules(document: str) -> dict[str, list[str]]:
     """The names of a rule file's rules, by group."""
     groups = (yaml.safe_load(document) or {}).get("groups") or []

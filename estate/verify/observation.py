@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from estate.models.desired import Desired
-from estate.models.host import Host, StackHost
+from estate.models.host import HomelabHost, Host, StackHost
 from estate.models.stack import Stack
 from estate.render.backup_config import backups_dir
 from estate.render.shell import shell, variables
@@ -70,6 +70,11 @@ def parse(lines: Iterable[str]) -> Observation:
     return Observation(sections)
 
 
+def postgres_databases(host: Host) -> list[str]:
+    """The databases that the host's own PostgreSQL serves."""
+    return [d.name for d in host.postgres.databases] if isinstance(host, HomelabHost) and host.postgres else []
+
+
 def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
     """The script that asks this host."""
     tasks = tuple(tasks)
@@ -77,6 +82,8 @@ def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
         "ADMINS": [user.name for user in host.admins],
         "PATHS": [node.path for task in tasks for node in task.tree],
         "KEYS": [key for task in tasks for key, _ in task.sysctl],
+        "POSTGRES": postgres_databases(host),
+        "SECRETS": [stack.secrets_dir] if stack else [],
         "UNITS": [unit.name for task in tasks for unit in task.units],
         "PROJECT": [stack.settings.project] if stack else [],
         "SERVICES": [service.name for service in stack.containers] if stack else [],

@@ -1,5 +1,5 @@
 # Read-only: prints what the verification wants to know, in sections that begin with "@@NAME".
-# Reads ADMINS PATHS KEYS UNITS PROJECT and, where there is a stack, the names of its SERVICES, of which
+# Reads ADMINS PATHS KEYS UNITS PROJECT, POSTGRES (databases of a server without a container) and, where there is a stack, the names of its SERVICES, of which
 # DATABASES are PostgreSQL and QUEUES Redis; BACKUPS is where the backups lie. No secret is printed, nor put into the arguments of a process.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 section() { printf '@@%s\n' "$1"; }
@@ -21,6 +21,22 @@ section units; for unit in $UNITS; do
 done
 section nft; nft list table inet estate 2>/dev/null | head -n 3
 section journald; systemd-analyze cat-config systemd/journald.conf 2>/dev/null | grep -v '^[#;]'
+if [ -n "$POSTGRES" ]; then
+    # As root of the server's own account; roles are tried as clients, over TCP, with what they were given
+    sql() { runuser -u postgres -- psql -wqtAX -d postgres -c "$1" 2>&1; }
+    section postgres-databases; sql "select datname, pg_encoding_to_char(encoding), datcollate, pg_get_userbyid(datdba), exists (select from aclexplode(datacl) where grantee = 0 and privilege_type = 'CONNECT') from pg_database where not datistemplate and datname <> 'postgres'"
+    section postgres-roles; sql "select rolname, rolsuper or rolcreatedb or rolcreaterole, rolpassword like 'SCRAM-SHA-256%' from pg_authid where rolcanlogin and rolname <> 'postgres'"
+    section postgres-hba; sql "select type, array_to_string(database, ','), array_to_string(user_name, ','), address, auth_method, error is not null from pg_hba_file_rules"
+    section postgres-settings; sql "select name, setting, unit from pg_settings where name in ('shared_buffers', 'max_connections', 'password_encryption', 'ssl', 'listen_addresses')"
+    for name in $POSTGRES; do
+        section "postgres-login $name"; PGPASSWORD=$(cat "/etc/estate-postgres/$name") psql -wqtAX -h 127.0.0.1 -U "$name" -d "$name" -c 'select current_user' 2>&1
+        # The same role may not look into another's database
+        section "postgres-others $name"; for other in $POSTGRES; do
+            [ "$other" = "$name" ] || PGPASSWORD=$(cat "/etc/estate-postgres/$name") psql -wqtAX -h 127.0.0.1 -U "$name" -d "$other" -c 'select 1' >/dev/null 2>&1 && echo "$other"
+        done
+    done
+    section postgres-outside; psql -wqtAX -h "$(hostname -I | cut -d' ' -f1)" -U postgres -d postgres -c 'select 1' 2>&1 | tail -n 1
+fi
 [ -n "$PROJECT" ] || exit 0
 # By name, for a container that the format below cannot describe must not go unseen
 section container-names; docker ps -a --filter "label=com.docker.compose.project=$PROJECT" --format '{{.Names}}'
@@ -45,6 +61,19 @@ if has prometheus; then
     printf '%s\n' "$targets"
     section prometheus-rules; docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/rules; echo
     section prometheus-config; docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/status/config; echo
+fi
+if has hl-prometheus; then
+    section hl-prometheus-targets
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        targets=$(docker exec hl-prometheus wget -qO- http://127.0.0.1:9090/api/v1/targets)
+        case $targets in *'"health":"down"'* | *'"health":"unknown"'*) sleep 3 ;; *) break ;; esac
+    done
+    printf '%s\n' "$targets"
+fi
+if has couchdb; then
+    tool=/opt/couchdb/etc/default.d/estate.bash
+    section couchdb-user; docker exec -i couchdb bash $tool prove <"$SECRETS/couchdb/user-password" >/dev/null 2>&1; echo $?
+    section couchdb-wrong; echo certainly-wrong | docker exec -i couchdb bash $tool prove >/dev/null 2>&1; echo $?
 fi
 if has alertmanager; then
     section alertmanager; docker exec alertmanager wget -qO- http://127.0.0.1:9093/api/v2/status; echo

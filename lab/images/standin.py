@@ -27,22 +27,25 @@ class StandIn:
     program: str
     instructions: tuple[str, ...]
     entries: tuple[Entry, ...] = ()
+    also: tuple[tuple[str, str], ...] = ()
+    """Further packages of lab/standins whose program is in the same image, each with its path."""
 
     def layer(self) -> Layer:
         """Give the image's layer: shared helpers, the package, the program."""
         root = REPOSITORY / "lab" / "standins"
+        programs = ((self.package, self.program), *self.also)
         sources = [
             root / "__init__.py",
             root / "common.py",
             root / "probes.py",
             root / "rows.py",
-            *sorted((root / self.package).glob("*.py")),
+            *(file for package, _ in programs for file in sorted((root / package).glob("*.py"))),
         ]
         modules = [File.of(f"{HOME}/{source.relative_to(REPOSITORY)}", source) for source in sources]
-        program = File(self.program, PROGRAM.format(package=self.package), 0o755)
+        started = [File(path, PROGRAM.format(package=package), 0o755) for package, path in programs]
         init = File(f"{HOME}/lab/__init__.py", "")
         compiled = f"RUN python3 -m compileall -q /{HOME}"
-        return Layer(self.name, (init, *modules, program, *self.entries), (compiled, *self.instructions))
+        return Layer(self.name, (init, *modules, *started, *self.entries), (compiled, *self.instructions))
 
 
 STANDINS = (
@@ -145,6 +148,39 @@ STANDINS = (
         "hermes",
         "usr/local/bin/hermes-api",
         ("USER 1000:1000", "WORKDIR /srv", "EXPOSE 8000", 'CMD ["hermes-api"]'),
+    ),
+    StandIn(
+        "n8n",
+        "n8n",
+        "usr/local/bin/n8n",
+        ("USER 1000:1000", "WORKDIR /home/node", "ENV HOME=/home/node", "EXPOSE 5678", 'ENTRYPOINT ["n8n"]'),
+        (Dir("home/node", 1000, 1000), Dir("home/node/.n8n", 1000, 1000)),
+    ),
+    StandIn(
+        "rustdesk",
+        "hbbs",
+        "usr/bin/hbbs",
+        ("WORKDIR /data", "EXPOSE 21115 21116 21116/udp", 'CMD ["hbbs"]'),
+        (Dir("data", 1000, 1000),),
+    ),
+    StandIn(
+        "couchdb",
+        "couchdb",
+        "opt/couchdb/bin/couchdb",
+        (
+            "VOLUME /opt/couchdb/data",
+            "EXPOSE 5984",
+            'ENTRYPOINT ["tini", "--", "/docker-entrypoint.sh"]',
+            'CMD ["/opt/couchdb/bin/couchdb"]',
+        ),
+        (
+            Dir("opt/couchdb/data", 5984, 5984, 0o777),
+            Dir("opt/couchdb/etc/default.d"),
+            Dir("opt/couchdb/etc/local.d", 5984, 5984, 0o777),
+            File.of("docker-entrypoint.sh", FILES / "couchdb-entrypoint.sh", 0o755),
+            # The base has no tini, and Docker's own init would not be named in the image
+            File("usr/bin/tini", '#!/bin/sh\n[ "$1" != -- ] || shift\nexec "$@"\n', 0o755),
+        ),
     ),
 )
 

@@ -96,7 +96,9 @@ def pytest_generate_tests(metafunc):
     for kind, belongs in SITES.items():
         if kind in names:
             _parametrize(
-                metafunc, kind, [(n, x, x[2]) for n in nodes if n.stack for x in n.stack.routes() if belongs(x)]
+                metafunc,
+                kind,
+                [(n, x, x[2]) for n in nodes if n.stack and "caddy" in n.stack for x in n.stack.routes() if belongs(x)],
             )
             return
     only = metafunc.definition.get_closest_marker("with_service")

@@ -3,16 +3,43 @@
 import pytest
 import yaml
 
-from estate.verify.expected import board_uids, data_sources, differences, health_path, rules, scrape_targets
+from estate.verify.expected import (
+    board_uids,
+    configured_targets,
+    data_sources,
+    differences,
+    health_path,
+    rules,
+    scrape_targets,
+)
 from estate.verify.outside import visit
+
+
+def _configured(node, service):
+    return configured_targets(node.config_file(service, "prometheus.yml").decode())
+
+
+@pytest.mark.with_service("hl-prometheus")
+def test_the_homelabs_prometheus_scrapes_every_host_and_service_and_all_are_up(node, seen):
+    active = seen.json("hl-prometheus-targets")["data"]["activeTargets"]
+    live = {(t["labels"]["job"], t["labels"]["instance"]): t["health"] for t in active}
+    assert live == dict.fromkeys(_configured(node, "hl-prometheus"), "up")
+
+
+@pytest.mark.with_service("couchdb")
+def test_couchdb_lets_its_one_user_into_the_vault_and_nobody_else(node, seen):
+    assert seen.lines("couchdb-user") == ["0"]
+    assert seen.lines("couchdb-wrong") not in (["0"], [])
 
 
 @pytest.mark.with_service("prometheus")
 def test_prometheus_scrapes_exactly_the_declared_targets_and_they_are_up(node, seen):
     active = seen.json("prometheus-targets")["data"]["activeTargets"]
     live = {target["labels"]["job"]: (target["scrapeUrl"], target["health"]) for target in active}
+    federated = {job for (job, _), path in _configured(node, "prometheus").items() if path == "/federate"}
+    assert {job for job in federated if live.pop(job)[1] != "up"} == set()
     assert live == {job: (url, "up") for job, url in scrape_targets(node.stack).items()}
-    assert len(active) == len(live), "a job has several targets"
+    assert len(active) == len(live) + len(federated), "a job has several targets"
 
 
 @pytest.mark.with_service("prometheus")
