@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from estate.models.faults import Fault, did_you_mean
-from estate.models.host import Host, ProxmoxHost
+from estate.models.host import HomelabHost, Host, ProxmoxHost
 from estate.models.service import Service
 from estate.models.sso import Application, GuardedSite, OidcClient, Policy, SsoSettings
 from estate.models.stack import Stack
+from estate.neighbours import neighbours
 from estate.sso.clients import CLIENTS, GROUPS, POLICIES, SITES, issuer, redirects
+from estate.sso.place import place
 
 WORKER = "authentik-worker"
 _WHERE = "estate/sso/clients.py"
@@ -43,10 +45,21 @@ class Declared:
         return [host for host in self.hosts.values() if isinstance(host, ProxmoxHost)]
 
 
-def check(declared: Declared) -> list[Fault]:
-    """Every fault; none where no Authentik runs."""
-    if not any(WORKER in stack for stack in declared.stacks.values()):
+def check_estate(hosts: Mapping[str, Host], stacks: Mapping[str, Stack]) -> list[Fault]:
+    """Faults of the estate's declarations; none where no Authentik runs."""
+    server = next((hosts[name] for name, stack in stacks.items() if WORKER in stack), None)
+    if not isinstance(server, HomelabHost) or server.stack is None:
         return []
+    if not server.internal_networks:
+        path = f"group_data/{server.group}/internal_networks"
+        return [Fault(path, "missing", "say from which networks a login is at home")]
+    return check(
+        Declared(hosts, stacks, place(server.stack.domain, server.internal_networks, neighbours(hosts, stacks)))
+    )
+
+
+def check(declared: Declared) -> list[Fault]:
+    """Every fault of the declarations in an estate."""
     return [
         *_names(declared),
         *(fault for application in (*declared.clients, *declared.sites) for fault in _policy(declared, application)),

@@ -307,6 +307,8 @@ class HomelabHost(StackHost):
     search_domain: HostName | None = None
     timezone: str = Field(default="host", pattern=r"^[A-Za-z0-9_/+-]+$")
     description: OneLine = ""
+    internal_networks: tuple[Cidr, ...] = ()
+    """Networks whose logins are "inside" (docs/sso.md); Authentik's host wants them."""
     postgres: PostgresSettings | None = None
     """Its PostgreSQL, when it is the host that has the shared one."""
 

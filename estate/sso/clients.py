@@ -65,6 +65,7 @@ CLIENTS: tuple[OidcClient, ...] = (
         redirects=("https://pangolin.{domain}/auth/idp/1/oidc/callback",),
         secret="PANGOLIN_OIDC_SECRET",  # noqa: S106 - a name
         by_hand="its identity provider is entered once in its pages (docs/sso.md)",
+        off="its identity provider has to be entered by hand first (docs/sso.md)",
     ),
     OidcClient(
         name="grafana",

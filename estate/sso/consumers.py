@@ -66,6 +66,15 @@ def proxmox_realm(domain: str) -> dict[str, Any]:
     }
 
 
+def proxmox_access() -> dict[str, Any]:
+    """The group that administers Proxmox, and its right; who is in it, Authentik says at every login."""
+    group = proxmox_group(ADMINS)
+    return {
+        "groups": [{"name": group, "comment": f"{ADMINS} of Authentik"}],
+        "acl": [{"path": "/", "role": "PVEAdmin", "group": group}],
+    }
+
+
 def proxmox_group(group: str) -> str:
     """What Proxmox calls a group that came with the token."""
     return f"{group}-{REALM}"

@@ -4,11 +4,19 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol
 
+from estate.models.host import HomelabHost
 from estate.models.sso import SsoSettings
 
 PROXMOX_PORT = 8006
 TUNNEL = "newt"
 """The service that is the tunnel's end in the homelab."""
+
+
+def place_of(host: HomelabHost) -> SsoSettings:
+    """The estate as Authentik's own host knows it. Raises ValueError for a host without a stack."""
+    if host.stack is None:
+        raise ValueError(f"{host.name} has no stack, and so no domain")
+    return place(host.stack.domain, host.internal_networks, host.neighbours)
 
 
 class Placed(Protocol):

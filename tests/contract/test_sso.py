@@ -92,7 +92,7 @@ class TestDiscovery:
         assert found["code_challenge_methods_supported"] == ["plain", "S256"]
 
     def test_every_client_that_is_in_use_is_there(self, sso):
-        for name in ("proxmox", "hl-grafana", "pangolin"):
+        for name in ("proxmox", "hl-grafana"):
             url = f"{issuer(name, SSO.domain)}.well-known/openid-configuration"
             assert sso.browser().get(url).status_code == 200, name
 
@@ -175,7 +175,7 @@ class TestRefusals:
             application.tokens(callback)
 
     def test_a_code_of_another_client(self, elsewhere, member):
-        application, other = Application(elsewhere), Application(elsewhere, "pangolin")
+        application, other = Application(elsewhere), Application(elsewhere, "proxmox")
         callback = application.sign_in(elsewhere.browser(), member)
         other.state, other.http.redirect_uri = application.state, application.redirect
         with pytest.raises(OAuthError, match="invalid_grant"):

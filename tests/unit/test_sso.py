@@ -5,7 +5,7 @@ import pytest
 import yaml
 from factories import homelab, settings
 
-from estate.checks.sso import Declared, check
+from estate.checks.sso import Declared, check, check_estate
 from estate.models.backup import NoBackup
 from estate.models.host import ProxmoxHost, Resources, User
 from estate.models.image import image
@@ -87,7 +87,14 @@ class TestChecks:
         assert check(declared()) == []
 
     def test_without_authentik_nothing_is_asked(self):
-        assert check(declared({"n8n": RUNS["n8n"]})) == []
+        found = declared({"n8n": RUNS["n8n"]})
+        assert check_estate(found.hosts, found.stacks) == []
+
+    def test_without_networks_nobody_would_be_inside(self):
+        found = declared()
+        assert [fault.path for fault in check_estate(found.hosts, found.stacks)] == [
+            "group_data/homelab/internal_networks"
+        ]
 
     @pytest.mark.parametrize(
         ("over", "fault"),
@@ -109,11 +116,11 @@ class TestChecks:
                 "is not https",
             ),
             (
-                {"clients": changed("pangolin", redirects=("https://*.{domain}/auth",))},
+                {"clients": changed("pangolin", off="", redirects=("https://*.{domain}/auth",))},
                 "is not one exact address",
             ),
             (
-                {"clients": changed("pangolin", redirects=("https://pangolin.example.org/auth",))},
+                {"clients": changed("pangolin", off="", redirects=("https://pangolin.example.org/auth",))},
                 "pangolin.example.org is not below prodg.studio",
             ),
             (
@@ -190,7 +197,7 @@ class TestBlueprints:
 
     def test_what_is_only_prepared_is_not_in_them(self):
         slugs = {e["identifiers"]["slug"] for e in self.entries("application")}
-        assert slugs == {"proxmox", "hl-grafana", "pangolin", "n8n"}
+        assert slugs == {"proxmox", "hl-grafana", "n8n"}
 
     def test_every_application_has_a_group_or_it_would_be_open_to_all(self):
         bound = {e["identifiers"]["target"].id for e in self.entries("policybinding") if "group" in e["identifiers"]}
