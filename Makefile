@@ -39,7 +39,7 @@ leaks: venv ## no secret in any commit, nor in a file that could be committed
 
 unit: venv ## tests without a host
 	$(BIN)/pytest -q
-	$(BIN)/pytest -q -n auto tests/backup
+	$(BIN)/pytest -q -n auto tests/backup tests/watch
 
 # tests/lab/conftest.py takes the same lock when nobody holds it for the lanes
 LANES = ESTATE_LAB_LOCKED=1 flock $${TMPDIR:-/tmp}/estate-lab-tests.lock $(MAKE) lanes

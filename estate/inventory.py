@@ -20,6 +20,7 @@ from estate.checks import edge as edge_checks
 from estate.checks import host as host_checks
 from estate.checks import proxmox as proxmox_checks
 from estate.checks import ssh as ssh_checks
+from estate.checks import sso as sso_checks
 from estate.checks import stack as stack_checks
 from estate.edge.keys import Keys, keys_path, load_keys
 from estate.models.edge import Mesh
@@ -229,8 +230,8 @@ def load(path: Path) -> Estate:
     keys, found = _mesh(hosts, path.stem)
     faults += found
     faults += [*stack_checks.across(stacks, where), *neighbours.check(hosts, stacks, where)]
-    faults += host_checks.check(hosts)
-    faults += proxmox_checks.check(hosts, stacks, path.stem)
+    faults += [*host_checks.check(hosts), *proxmox_checks.check(hosts, stacks, path.stem)]
+    faults += sso_checks.check_estate(hosts, stacks)
     faults += ssh_checks.check(hosts)
     if faults:
         # What is wrong with a group is wrong with each of its hosts

@@ -1,5 +1,7 @@
 """Proxmox nodes: the appliance logs in as root between its nodes."""
 
+from estate.sso.consumers import proxmox_access, proxmox_realm
+
 allow_root = True
 
 # Proxmox has a firewall of its own; two of them would fight.
@@ -27,6 +29,12 @@ storages = [
 ]
 
 templates = ["debian-12-standard"]
+
+# Single sign-on; root@pam with its password and TOTP stays for the day Authentik is down (docs/sso.md)
+realms = [proxmox_realm("prodg.studio")]
+
+# An account that came with a login may do nothing until its group may
+access = proxmox_access()
 
 guest_firewall = {"management": ["10.20.0.0/16"]}
 

@@ -38,6 +38,7 @@ def container_data(name: str, vmid: int, mirrors: list[str]) -> dict[str, Any]:
         "rootfs": {"storage": "local-lvm", "size": f"{disk}g"},
         "network": {"bridge": "vmbr0", "network": SUBNET, "gateway": CONTROLLER},
         "nameserver": "",
+        "internal_networks": [SUBNET],
         "docker": {"source": "distribution", "registry_mirrors": mirrors, "address_pool": "172.31.0.0/16"},
         "services": _SERVICES.get(name, ()),
         **({"postgres": {"version": _POSTGRES}} if name == "postgres" else {}),

@@ -309,6 +309,8 @@ class HomelabHost(StackHost):
     timezone: str = Field(default="host", pattern=r"^[A-Za-z0-9_/+-]*$")
     """Empty: left as it is."""
     description: OneLine = ""
+    internal_networks: tuple[Cidr, ...] = ()
+    """Networks whose logins are "inside" (docs/sso.md); Authentik's host wants them."""
     postgres: PostgresSettings | None = None
     """Its PostgreSQL, when it is the host that has the shared one."""
 

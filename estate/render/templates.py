@@ -10,6 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from estate.render.compiled import compiled
 from estate.render.nix_value import nix
+from estate.sso.applications import applications_blueprint
+from estate.sso.login import login_blueprint
+from estate.sso.place import place_of
 
 ROOT = Path(__file__).resolve().parents[2]
 """The repository: templates/ and files/ lie in it."""
@@ -29,6 +32,8 @@ def _environment() -> Environment:
     environment.filters["sh"] = shlex.quote
     environment.filters["nix"] = nix
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    environment.globals["login_blueprint"] = lambda host: login_blueprint(place_of(host))
+    environment.globals["applications_blueprint"] = lambda host: applications_blueprint(place_of(host))
     return environment
 
 

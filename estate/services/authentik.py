@@ -7,7 +7,19 @@ from estate.models.backup import NoBackup
 from estate.models.image import image
 from estate.models.postgres import Database
 from estate.models.secret import SecretKind, SecretSpec
-from estate.models.service import DataDir, Health, Limits, Metrics, Published, Route, SecretFile, Service
+from estate.models.service import (
+    Config,
+    ConfigFile,
+    DataDir,
+    Health,
+    Limits,
+    Metrics,
+    Published,
+    Route,
+    SecretFile,
+    Service,
+)
+from estate.sso.clients import authentik_secret_files, authentik_secrets
 
 _IMAGE = image("ghcr.io/goauthentik/server:2026.8.3")
 _USER = "1000:1000"
@@ -117,8 +129,16 @@ AUTHENTIK_WORKER = Service(
         "AUTHENTIK_BOOTSTRAP_PASSWORD": "${AUTHENTIK_BOOTSTRAP_PASSWORD}",
         "AUTHENTIK_BOOTSTRAP_TOKEN": "${AUTHENTIK_BOOTSTRAP_TOKEN}",
     },
-    secrets=(*_SHARED, AUTHENTIK_BOOTSTRAP_PASSWORD, AUTHENTIK_BOOTSTRAP_TOKEN),
-    secret_files=_FILES,
+    secrets=(*_SHARED, AUTHENTIK_BOOTSTRAP_PASSWORD, AUTHENTIK_BOOTSTRAP_TOKEN, *authentik_secrets()),
+    secret_files=(*_FILES, *authentik_secret_files()),
+    config=Config(
+        target="/blueprints/custom",
+        templates="authentik",
+        files=(
+            ConfigFile(path="estate-login.yaml", template="estate-login.yaml.j2"),
+            ConfigFile(path="estate-applications.yaml", template="estate-applications.yaml.j2"),
+        ),
+    ),
     data=(*_DATA, DataDir(path="authentik-certs", target="/certs", mode=0o700)),
     tmpfs=("/tmp",),  # noqa: S108 - in the container
     limits=Limits(cpus=1.0, memory="1152m", pids=512),

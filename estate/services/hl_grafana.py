@@ -17,6 +17,8 @@ from estate.models.service import (
     SecretFile,
     Service,
 )
+from estate.sso.clients import client, secret_of
+from estate.sso.consumers import grafana_environment, grafana_secret_file
 
 _ADMIN = SecretSpec(
     name="HL_GRAFANA_ADMIN_PASSWORD",
@@ -39,6 +41,8 @@ _KEY = SecretSpec(
 )
 _PROVE = """printf 'user = "admin:%s"' "$(cat)" | curl -fsS -o /dev/null -K - http://127.0.0.1:3000/api/org"""
 _CHANGE = "grafana cli --homepath /usr/share/grafana admin reset-admin-password --password-from-stdin"
+
+_OIDC = client("hl-grafana")
 
 HL_GRAFANA = Service(
     name="hl-grafana",
@@ -63,12 +67,14 @@ HL_GRAFANA = Service(
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
         "GF_LOG_MODE": "console",
+        **grafana_environment(_OIDC, "@domain@"),
     },
-    secrets=(_ADMIN, _DATABASE, _KEY),
+    secrets=(_ADMIN, _DATABASE, _KEY, secret_of(_OIDC)),
     secret_files=(
         SecretFile(secret=_ADMIN.name, path="admin-password"),
         SecretFile(secret=_DATABASE.name, path="database-password"),
         SecretFile(secret=_KEY.name, path="secret-key"),
+        grafana_secret_file(_OIDC),
     ),
     credentials=(Credential(secret=_ADMIN.name, prove=_PROVE, change=_CHANGE),),
     data=(DataDir(path="grafana", target="/var/lib/grafana"),),
@@ -81,6 +87,7 @@ HL_GRAFANA = Service(
         ),
     ),
     tmpfs=("/tmp",),  # noqa: S108 - in the container
+    lint={"CL-0020": "GF_AUTH_GENERIC_OAUTH_TOKEN_URL is an address; the client secret is a file"},
     limits=Limits(cpus=0.75, memory="768m", pids=128),
     health=Health.curl(3000, "/api/health", start_period=120),
     depends_on=("hl-prometheus",),

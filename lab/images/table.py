@@ -139,6 +139,17 @@ TABLE: tuple[LabImage, ...] = (
         "no node can register",
     ),
     LabImage(
+        "authentik",
+        "ghcr.io/goauthentik/server:2026.8.3",
+        "stand-in",
+        "authentik",
+        "lab/standins/authentik, PyPI `oauthlib`, `fido2`, `pyjwt`, `pyotp`",
+        "blueprints (the models that the estate uses; any other field is refused), flows with password, TOTP and "
+        "WebAuthn, expression policies, OpenID Connect code flow with PKCE, the embedded outpost as a proxy "
+        "(no WebSockets), audit log, users, groups and events over the API, state in PostgreSQL; no admin pages, no "
+        "SAML, LDAP or SCIM, WebAuthn through the API only",
+    ),
+    LabImage(
         "hermes-api",
         "docker.io/prodg/hermes-api:v0.7.1",
         "stand-in",

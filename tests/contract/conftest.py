@@ -69,9 +69,7 @@ def empty_server(clock, fault_file):
     store = Switch()
     faults = Faults({"ESTATE_LAB_FAULT_FILE": str(fault_file)})
     app = create(SETTINGS, store, lambda url: None, now=clock, faults=faults)
-    server, url = serve(app)
-    yield url, Server(store, SETTINGS, clock)
-    server.should_exit = True
+    return serve(app), Server(store, SETTINGS, clock)
 
 
 def _identity(admin, organization, project, name, role):

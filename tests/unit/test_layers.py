@@ -8,14 +8,15 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "estate"
 ALLOWED = {
     "models": {"models"},
-    "services": {"models", "services"},
+    "sso": {"models", "sso"},
+    "services": {"models", "sso", "services"},
     "edge": {"models", "edge"},
-    "render": {"models", "services", "edge", "render"},
+    "render": {"models", "sso", "services", "edge", "render"},
     "plan": {"models", "render", "plan"},
     "secrets": {"models", "render", "secrets"},
     "clients": {"clients", "models", "edge", "secrets"},
 }
-PURE = ("models", "services", "edge", "render", "plan")
+PURE = ("models", "sso", "services", "edge", "render", "plan")
 
 
 def imports(file: Path) -> set[str]:
