@@ -29,7 +29,7 @@ PUBLIC_NAMES = tuple(f"{name}.mainframe.prodg.studio" for name in ("vault", "sec
 
 @dataclass(frozen=True)
 class LabHost:
-    """One host of the lab: a container with systemd, sshd and perhaps an engine; of the homelab, one on a Proxmox node."""
+    """One host of the lab: a container with systemd and sshd, of the engine or (the homelab) on a Proxmox node."""
 
     name: str
     group: str

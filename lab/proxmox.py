@@ -4,7 +4,7 @@ Their tools are stand-ins (lab/standins/proxmox); the containers that these make
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from lab.containers import Container
 from lab.docker import Docker
@@ -80,7 +80,7 @@ def dns(image: str) -> Container:
     )
 
 
-def container_keys(docker: Docker, found: Sequence[str]) -> dict[LabHost, list[str]]:
+def container_keys(docker: Docker, found: Collection[str]) -> dict[LabHost, list[str]]:
     """Host keys of the containers that run on the nodes, read through their nodes and not over the network."""
     script = """
         pct list | awk '$2 == "running" {print $1}' | while read -r vmid; do

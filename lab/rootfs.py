@@ -42,7 +42,7 @@ NIXPKGS = Path(__file__).resolve().parent / "nixpkgs"
 NIXPKGS_ON_HOST = "/usr/share/estate-lab-nixpkgs"
 PROXMOX_PACKAGES = (
     *(name for name in HOST_PACKAGES if not name.startswith(("docker", "wireguard"))),
-    *("lxc", "lxcfs", "python3", "python3-fusepy", "fuse3", "e2fsprogs", "mount", "zstd", "openssl", "dnsmasq-base"),
+    *("lxc", "lxcfs", "python3", "python3-fusepy", "fuse3", "xfsprogs", "mount", "zstd", "openssl", "dnsmasq-base"),
 )
 """Real LXC behind the stand-ins of Proxmox's tools (lab/standins/proxmox)."""
 PROXMOX_MASKED = ("lxc.service", "lxc-net.service", "lxc-monitord.service")

@@ -6,8 +6,9 @@ import shlex
 import shutil
 import stat
 import subprocess
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lab.standins.proxmox.backend import SHIFT, Limits, Usage
@@ -101,23 +102,38 @@ class Lxc:
             _run(["lxc-cgroup", "-n", str(vmid), name, value], f"unable to set {name} of CT {vmid}")
 
     def make_image(self, path: Path, size: int, owner: int) -> None:
-        """A sparse file with ext4."""
+        """A sparse file with XFS: a mounted ext4 grows for CAP_SYS_RESOURCE only, which a lab host may not have."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as image:
             image.truncate(size)
-        extra = f"root_owner={owner}:{owner},lazy_itable_init=1,lazy_journal_init=1"
-        _run(["mkfs.ext4", "-q", "-E", extra, str(path)], "unable to create image")
+        try:
+            _run(["mkfs.xfs", "-q", str(path)], "unable to create image")
+            with self._at_hand(path) as root:
+                os.chown(root, owner, owner)
+        except PveError:
+            path.unlink()
+            raise
 
     def grow_image(self, path: Path, size: int, mounted: Path | None) -> None:
-        """Make the file longer, tell the loop device, then let ext4 grow into it."""
+        """Make the file longer, tell the loop device, then let the file system grow into it."""
         os.truncate(path, size)
-        device = str(path)
         if mounted:
             device = _run(["findmnt", "-no", "SOURCE", str(mounted)]).stdout.decode().strip()
             _run(["losetup", "-c", device])
-        else:
-            _run(["e2fsck", "-f", "-p", device], check=False)
-        _run(["resize2fs", device], "unable to resize")
+            _run(["xfs_growfs", str(mounted)], "unable to resize")
+            return
+        with self._at_hand(path) as root:
+            _run(["xfs_growfs", str(root)], "unable to resize")
+
+    @contextlib.contextmanager
+    def _at_hand(self, path: Path) -> Iterator[Path]:
+        """An image mounted for a moment."""
+        with tempfile.TemporaryDirectory(prefix="pve-image-") as folder:
+            self.mount(path, Path(folder))
+            try:
+                yield Path(folder)
+            finally:
+                self.unmount(Path(folder))
 
     def copy_image(self, source: Path, target: Path) -> None:
         """A copy by cp, which keeps holes."""
@@ -133,7 +149,8 @@ class Lxc:
                 _run(["mount", "-o", "remount,bind,ro", str(target)])
             return
         _loop_devices()
-        _run(["mount", "-o", "loop,ro" if read_only else "loop", str(image), str(target)], "mount error")
+        # A snapshot has the file system's own UUID
+        _run(["mount", "-o", f"loop,nouuid{',ro' if read_only else ''}", str(image), str(target)], "mount error")
 
     def unmount(self, target: Path) -> None:
         """With all that is below it."""

@@ -162,8 +162,18 @@ def _df(node: Node, texts: dict[str, str]) -> None:
         node.say(" ".join([*left, *right, row[6]]))
 
 
+def _create(node: Node, texts: dict[str, str]) -> Any:
+    """The tool takes a file of keys, the API the keys."""
+    if name := texts.get("ssh-public-keys"):
+        try:
+            texts = texts | {"ssh-public-keys": Path(name).read_text()}
+        except OSError as fault:
+            raise PveError(f"can't open '{name}' - {fault.strerror}") from fault
+    return api.by_path("create", _LXC).call(node, texts | {"node": node.name})
+
+
 def _restore(node: Node, texts: dict[str, str]) -> Any:
-    return api.by_path("create", _LXC).call(node, texts | {"node": node.name, "restore": "1"})
+    return _create(node, texts | {"restore": "1"})
 
 
 _RESTORE = {key: param for key, param in options.CREATE.items() if key != "restore"}
@@ -173,7 +183,7 @@ COMMANDS: dict[str, Command] = {
     "pending": method("get", f"{_ONE}/pending", ("vmid",), show=_pending),
     "set": method("set", f"{_ONE}/config", ("vmid",)),
     "resize": method("set", f"{_ONE}/resize", ("vmid", "disk", "size")),
-    "create": method("create", _LXC, ("vmid", "ostemplate")),
+    "create": Command(_create, options.CREATE, ("vmid", "ostemplate")),
     "restore": Command(_restore, _RESTORE, ("vmid", "ostemplate")),
     "destroy": method("delete", _ONE, ("vmid",)),
     "start": method("create", f"{_ONE}/status/start", ("vmid",)),

@@ -65,7 +65,7 @@ class Rules:
 
 def serve(node: Node) -> None:
     """Mount /etc/pve and serve it until the service is ended."""
-    from fuse import FUSE, FuseOSError, Operations
+    from fusepy import FUSE, FuseOSError, Operations
 
     backing = Node(node.name, node.backend, node.root, node.dial)
     backing.pve = BACKING
