@@ -12,9 +12,11 @@ REGISTRY = "10.99.0.2"
 ACME = "10.99.0.3"
 ROAD = "10.99.0.4"
 B2 = "10.99.0.5"
+DNS = "10.99.0.6"
 B2_ENDPOINT = f"http://{B2}:9000"
 B2_REGION = "us-east-1"
 MAINFRAME = "10.99.0.10"
+NAS = "10.99.0.33"
 USER = "mitch"
 
 REGISTRY_NAMES = ("mirror.lab", "ghcr.io", "quay.io", "gcr.io")
@@ -27,7 +29,7 @@ PUBLIC_NAMES = tuple(f"{name}.mainframe.prodg.studio" for name in ("vault", "sec
 
 @dataclass(frozen=True)
 class LabHost:
-    """One host of the lab, which is a container with systemd, sshd and perhaps an engine."""
+    """One host of the lab: a container with systemd and sshd, of the engine or (the homelab) on a Proxmox node."""
 
     name: str
     group: str
@@ -52,8 +54,13 @@ class LabHost:
 
     @property
     def container(self) -> str:
-        """The name of its container."""
-        return f"{NETWORK}-hl-{self.name}" if self.group == "homelab" else f"{NETWORK}-{self.name}"
+        """The name of its container in the machine's engine."""
+        return f"{NETWORK}-{self.name}"
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether the machine's engine has it; the homelab's containers are made by the deploy, on Proxmox nodes."""
+        return self.group != "homelab"
 
     @property
     def volume(self) -> str:
@@ -84,8 +91,8 @@ HOSTS: tuple[LabHost, ...] = (
     LabHost("mainframe", "mainframe", MAINFRAME, needs_engine=True, in_default=True),
     LabHost("vps", "vps", "10.99.0.20", needs_engine=True, in_default=True),
     LabHost("dl380p", "proxmox", "10.99.0.31", in_default=True),
-    LabHost("i5", "proxmox", "10.99.0.32"),
-    LabHost("omv", "nas", "10.99.0.33", in_default=True),
+    LabHost("i5", "proxmox", "10.99.0.32", in_default=True),
+    LabHost("omv", "nas", NAS, in_default=True),
     *_homelab(),
     *_edge(),
 )

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Sequence
 
+from lab import proxmox
 from lab.apt import machine_authorities, machine_settings
 from lab.containers import Container
 from lab.docker import Docker
@@ -12,6 +13,7 @@ from lab.hosts import ACME, ACME_NAME, CONTROLLER, HUB, PUBLIC_NAMES, REGISTRY, 
 from lab.paths import LabPaths
 
 BOOT_SECONDS = 180
+_PVE = ("proxmox", "nas")
 _SSHD = f"PerSourcePenaltyExemptList {CONTROLLER}\n"
 
 
@@ -44,6 +46,9 @@ def seed(paths: LabPaths, host: LabHost) -> dict[str, bytes]:
         "/lab/seed/ca/estate-lab.crt": paths.ca_cert.read_bytes(),
     }
     files |= {f"/lab/seed/ca/machine-{name}": pem for name, pem in machine_authorities().items()}
+    if host.group in _PVE:
+        authorities = {"estate-lab.crt": paths.ca_cert.read_bytes(), **machine_authorities()}
+        files |= proxmox.seed(host, machine_settings(), authorities, _SSHD)
     return files if host.needs_engine else files | {"/lab/seed/no-engine": b""}
 
 
@@ -56,12 +61,20 @@ def machine(paths: LabPaths, host: LabHost, image: str, caps: Sequence[str], ups
         address=host.address,
         image=image,
         command=("/usr/local/sbin/lab-init",),
-        options=(*options(caps), *_kuma(paths, host)),
+        options=(*options(caps), *_kuma(paths, host), *(proxmox.options(paths) if host.group == "proxmox" else ())),
         aliases=(host.name, *_names(host)),
         add_hosts=(*registries, (ACME_NAME, ACME)),
-        volumes=((host.volume, "/var/lib/docker"),) if host.needs_engine else (),
+        volumes=_volumes(host),
+        keep_volumes=host.group in _PVE,
         seed=seed(paths, host),
     )
+
+
+def _volumes(host: LabHost) -> tuple[tuple[str, str], ...]:
+    """Where its engine's data are, or a Proxmox node's and its NFS server's."""
+    if host.group in _PVE:
+        return proxmox.volumes(host)
+    return ((host.volume, "/var/lib/docker"),) if host.needs_engine else ()
 
 
 def _names(host: LabHost) -> tuple[str, ...]:

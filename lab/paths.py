@@ -93,6 +93,11 @@ class LabPaths:
         return self.root / "uptime-kuma"
 
     @property
+    def templates(self) -> Path:
+        """What Proxmox nodes can download as templates."""
+        return self.root / "templates"
+
+    @property
     def engine_pid(self) -> Path:
         """Written when the lab started the engine: its process id."""
         return self.root / "engine" / "dockerd.pid"

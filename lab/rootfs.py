@@ -1,4 +1,4 @@
-"""The two images that the lab makes from Debian packages: its hosts, and its registry and ACME server."""
+"""The images that the lab makes from Debian packages: its hosts, and its registry and ACME server."""
 
 import hashlib
 import json
@@ -40,6 +40,12 @@ EDGE_PACKAGES = (
 EDGE_MASKED = ("caddy.service", "wg-quick.target", "cron.service")
 NIXPKGS = Path(__file__).resolve().parent / "nixpkgs"
 NIXPKGS_ON_HOST = "/usr/share/estate-lab-nixpkgs"
+PROXMOX_PACKAGES = (
+    *(name for name in HOST_PACKAGES if not name.startswith(("docker", "wireguard"))),
+    *("lxc", "lxcfs", "python3", "python3-fusepy", "fuse3", "xfsprogs", "mount", "zstd", "openssl", "dnsmasq-base"),
+)
+"""Real LXC behind the stand-ins of Proxmox's tools (lab/standins/proxmox)."""
+PROXMOX_MASKED = ("lxc.service", "lxc-net.service", "lxc-monitord.service")
 INFRA_PACKAGES = ("ca-certificates", "docker-registry", "caddy")
 MASKED = (
     "systemd-modules-load.service",
@@ -138,6 +144,18 @@ def edge_image() -> Rootfs:
         files=(FILES / "lab-init", FILES / "lab-seed", FILES / "nixos-infect"),
         tree=(NIXPKGS, NIXPKGS_ON_HOST),
         hooks=(*_host_hooks(MASKED + EDGE_MASKED), *_INFECT),
+    )
+
+
+def proxmox_image() -> Rootfs:
+    """The image of a Proxmox node; the stand-ins themselves are put into each host (lab/proxmox.py)."""
+    return Rootfs(
+        repository="estate-lab/proxmox",
+        packages=PROXMOX_PACKAGES,
+        sources=tuple(host_sources(machine_sources())),
+        files=(FILES / "lab-init", FILES / "lab-seed"),
+        tree=(FILES / "proxmox", "/"),
+        hooks=(*_host_hooks(MASKED + PROXMOX_MASKED), *_LOGIN),
     )
 
 

@@ -21,6 +21,7 @@ PACKAGES: Mapping[str, str] = {
     "npm": "npm",
     "g++": "g++",
     "make": "make",
+    "zstd": "zstd",
 }
 
 _CAPABILITIES = """

@@ -5,7 +5,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import b2, ca, containers, engine, fleet, keys, limits, machines, rootfs, secrets, services, system
+from lab import b2, ca, containers, engine, fleet, keys, limits, machines, proxmox, rootfs, secrets, services, system
+from lab import templates as pve_templates
 from lab.docker import LABEL, Docker, find_docker
 from lab.errors import LabError
 from lab.hosts import ACME, ACME_NAME, CONTROLLER, HOSTS, HUB, NETWORK, REGISTRY, SUBNET, LabHost, Profile, select
@@ -39,6 +40,7 @@ def up(paths: LabPaths, profile: Profile, progress: Progress) -> None:
     _keys(lab)
     _servers(lab, docker, images)
     _fleet(lab, building)
+    _templates(lab, docker, images)
     _hosts(lab, docker, images)
     keys.write_if_changed(paths.profile, f"{profile}\n")
     _images(lab, docker)
@@ -83,11 +85,16 @@ class BaseImages:
     host: str
     edge: str
     infra: str
+    proxmox: str
+
+    def of(self, host: LabHost) -> str:
+        """The image of a host."""
+        return {"edge": self.edge, "proxmox": self.proxmox}.get(host.group, self.host)
 
 
 def _base_images(lab: Lab, docker: Docker) -> BaseImages:
     with lab.progress.step("Base images") as step:
-        wanted = [rootfs.host_image(), rootfs.edge_image(), rootfs.infra_image()]
+        wanted = [rootfs.host_image(), rootfs.edge_image(), rootfs.infra_image(), rootfs.proxmox_image()]
         step.note(", ".join(image.tag for image in wanted))
         made = parallel(lambda image: rootfs.ensure(docker, image), wanted)
         step.done("made" if any(new for _, new in made) else "already there")
@@ -98,6 +105,11 @@ def _fleet(lab: Lab, building: Future[Path]) -> None:
     with lab.progress.step("The fleet's release, operator and Uptime Kuma") as step:
         building.result()
         step.done(fleet.ensure(lab.paths, step.note))
+
+
+def _templates(lab: Lab, docker: Docker, images: BaseImages) -> None:
+    with lab.progress.step("Templates of the Proxmox nodes") as step:
+        step.done(pve_templates.ensure(docker, lab.paths, images.host))
 
 
 def _network(lab: Lab, docker: Docker) -> None:
@@ -125,10 +137,11 @@ def _servers(lab: Lab, docker: Docker, images: BaseImages) -> None:
         services.acme(lab.paths, images.infra),
         services.road(lab.paths, images.edge),
         b2.b2(lab.paths, images.infra),
+        proxmox.dns(images.proxmox),
     ]
     if not lab.upstream:
         wanted.append(services.registry(lab.paths, images.infra))
-    with lab.progress.step("Registry, ACME server, object store and the road to the fleet") as step:
+    with lab.progress.step("Registry, ACME server, object store, name server and the road to the fleet") as step:
         found = containers.existing(docker)
         outcomes = parallel(lambda one: containers.ensure(docker, one, found.get(one.name)), wanted)
         services.await_tls(lab.paths, ACME, ACME_NAME)
@@ -138,7 +151,8 @@ def _servers(lab: Lab, docker: Docker, images: BaseImages) -> None:
 
 
 def _hosts(lab: Lab, docker: Docker, images: BaseImages) -> None:
-    with lab.progress.step(f"{len(lab.hosts)} hosts") as step:
+    machines_wanted = tuple(host for host in lab.hosts if host.is_machine)
+    with lab.progress.step(f"{len(machines_wanted)} hosts") as step:
         found = containers.existing(docker)
         caps = system.capabilities(docker.version())
         hub = next(host for host in lab.hosts if host.name == HUB)
@@ -147,8 +161,7 @@ def _hosts(lab: Lab, docker: Docker, images: BaseImages) -> None:
         limits.check(starting, limits.instances_used(), int(limits.LIMIT.read_text()))
 
         def converge(host: LabHost) -> str:
-            image = images.edge if host.group == "edge" else images.host
-            wanted = machines.machine(lab.paths, host, image, caps, lab.upstream)
+            wanted = machines.machine(lab.paths, host, images.of(host), caps, lab.upstream)
             outcome = containers.ensure(docker, wanted, found.get(host.container))
             if host.group == "mainframe" and outcome in {"created", "recreated"}:
                 secrets.set_aside(lab.paths)
@@ -157,8 +170,8 @@ def _hosts(lab: Lab, docker: Docker, images: BaseImages) -> None:
             return outcome
 
         _forget_spokes(lab, docker, found, machines.machine(lab.paths, hub, images.edge, caps, lab.upstream))
-        outcomes = parallel(converge, lab.hosts)
-        _pin(lab, docker, set(found))
+        outcomes = parallel(converge, machines_wanted)
+        pin(lab.paths, docker)
         step.done(", ".join(f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes)))
 
 
@@ -172,14 +185,15 @@ def _forget_spokes(lab: Lab, docker: Docker, found: dict[str, containers.Found],
             del found[host.container]
 
 
-def _pin(lab: Lab, docker: Docker, running: set[str]) -> None:
-    """Pin the host keys of this profile's hosts, and of any other lab host that runs."""
-    known = [host for host in HOSTS if host in lab.hosts or host.container in running]
-    found = containers.existing(docker)
-    alive = [host for host in known if found[host.container].state == "running"]
+def pin(paths: LabPaths, docker: Docker) -> int:
+    """Pin the host keys of every lab host that runs, those on Proxmox nodes among them; how many there are."""
+    running = {name for name, one in containers.existing(docker).items() if one.state == "running"}
+    alive = [host for host in HOSTS if host.container in running]
     pins = dict(zip(alive, parallel(lambda host: machines.host_keys(docker, host), alive), strict=True))
-    keys.write_if_changed(lab.paths.known_hosts, keys.render_known_hosts(pins))
-    keys.write_if_changed(lab.paths.ssh_config, keys.render_ssh_config(lab.paths, HOSTS))
+    pins |= proxmox.container_keys(docker, running)
+    keys.write_if_changed(paths.known_hosts, keys.render_known_hosts(pins))
+    keys.write_if_changed(paths.ssh_config, keys.render_ssh_config(paths, HOSTS))
+    return len(pins)
 
 
 def _images(lab: Lab, docker: Docker) -> None:
@@ -187,6 +201,6 @@ def _images(lab: Lab, docker: Docker) -> None:
         return
     with lab.progress.step("Service images") as step:
         ensure(registry=services.PUSH_TO, progress=step.note)
-        for host in (host for host in lab.hosts if host.needs_engine):
+        for host in (host for host in lab.hosts if host.needs_engine and host.is_machine):
             if dropped := refresh(docker, host):
                 step.note(f"{host.name}: {dropped} outdated images dropped; the next deploy pulls them")
