@@ -137,6 +137,8 @@ def compose_service(stack: Stack, service: Service) -> dict[str, Any]:
         definition["pid"] = "host"
     if service.host_network:
         definition["network_mode"] = "host"
+    elif service.network_of:
+        definition["network_mode"] = f"service:{service.network_of}"
     else:
         network = stack.settings.network
         definition["networks"] = {network: {"aliases": list(service.aliases)} if service.aliases else {}}

@@ -1,0 +1,102 @@
+"""Pangolin: which sites of the homelab the world may ask for (facts/homelab-vps.md, 3.1)."""
+
+from estate.models.backup import Backup, Files, SqliteFile
+from estate.models.image import image
+from estate.models.secret import SecretKind, SecretSpec
+from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Migration, Service
+
+SETUP_TOKEN = SecretSpec(
+    name="PANGOLIN_SETUP_TOKEN",
+    kind=SecretKind.PASSWORD,
+    purpose="Makes Pangolin's first admin, once",
+    length=32,
+    fixed="it is used up with the first start",
+)
+NEWT_ID = SecretSpec(
+    name="NEWT_ID",
+    kind=SecretKind.USERNAME,
+    purpose="The homelab's site at Pangolin",
+    fixed="it is a name; see NEWT_SECRET",
+)
+NEWT_SECRET = SecretSpec(
+    name="NEWT_SECRET",
+    kind=SecretKind.PASSWORD,
+    purpose="What the homelab's tunnel client proves itself with",
+    length=48,
+    fixed="Pangolin keeps it with the site: remove the site there, set a new value, deploy (docs/vps.md)",
+)
+ADMIN_PASSWORD = SecretSpec(
+    name="PANGOLIN_ADMIN_PASSWORD",
+    kind=SecretKind.PASSWORD,
+    purpose="Pangolin's admin logs in with it and an exclamation mark",
+    fixed="Pangolin keeps it: change it there, then here",
+)
+PANGOLIN = Service(
+    name="pangolin",
+    purpose="Reverse proxy's control: sites, tunnels, rules",
+    image=image("docker.io/fosrl/pangolin:1.23.0"),
+    user="0:0",
+    port=3001,
+    environment={
+        "SERVER_SECRET": "${PANGOLIN_SERVER_SECRET}",
+        "PANGOLIN_SETUP_TOKEN": "${PANGOLIN_SETUP_TOKEN}",
+    },
+    secrets=(
+        SecretSpec(
+            name="PANGOLIN_SERVER_SECRET",
+            kind=SecretKind.PASSWORD,
+            purpose="Encrypts what Pangolin keeps",
+            length=64,
+            fixed="`pangctl rotate-server-secret` encrypts the data anew",
+        ),
+        SETUP_TOKEN,
+        ADMIN_PASSWORD,
+        NEWT_ID,
+        NEWT_SECRET,
+    ),
+    # It wants its configuration among its data: the folders of the data are made beside the file
+    config=Config(
+        target="/app/config",
+        files=(
+            ConfigFile(path="config.yml", template="config.yml.j2"),
+            ConfigFile(path="db/README", template="mount-point.j2"),
+            ConfigFile(path="logs/README", template="mount-point.j2"),
+        ),
+    ),
+    data=(
+        DataDir(path="pangolin-db", target="/app/config/db", mode=0o700),
+        DataDir(path="pangolin-logs", target="/app/config/logs"),
+    ),
+    tmpfs=("/tmp",),  # noqa: S108 - in the container
+    limits=Limits(cpus=0.75, memory="1536m", pids=256),
+    health=Health.curl(3001, "/api/v1/"),
+    migration=Migration(),
+    backup=Backup(
+        parts=(SqliteFile(path="pangolin-db/db.sqlite"),),
+        skips={"pangolin-logs": "what it logs goes to the container's log too"},
+    ),
+)
+"""Not rolling: one writes its SQLite file."""
+
+GERBIL = Service(
+    name="gerbil",
+    purpose="WireGuard tunnels; the public ports, its own and Traefik's",
+    image=image("docker.io/fosrl/gerbil:1.4.2"),
+    user="0:0",
+    command=(
+        "--reachableAt=http://gerbil:3004",
+        "--listen=:3004",
+        "--generateAndSaveKeyTo=/var/config/key",
+        "--remoteConfig=http://pangolin:3001/api/v1/",
+    ),
+    port=3004,
+    published=(),
+    data=(DataDir(path="gerbil", target="/var/config", mode=0o700),),
+    # No SYS_MODULE, which upstream's compose file has: the host loads WireGuard itself (estate/render/vps.py)
+    cap_add=("NET_ADMIN",),
+    limits=Limits(cpus=0.5, memory="256m", pids=64),
+    # 0BBC is its port: the image need not have more than a shell
+    health=Health.shell("grep -q ':0BBC ' /proc/net/tcp /proc/net/tcp6", start_period=30),
+    depends_on=("pangolin",),
+    backup=Backup(parts=(Files(paths=("gerbil",)),), starts=False),
+)
