@@ -21,13 +21,15 @@ if "firewall" in job:
     firewall(job["firewall"])
 if job.stack is not None:
     docker_engine(job.get("docker_repository"), job["docker_engine"])
-    docs_site(job["docs_site"])
+    if "docs_site" in job:
+        docs_site(job["docs_site"])
     docker_stack(job.stack, job["docker_stack"])
     if "infisical" in job.stack:
         infisical(job.backend, job.loaded, job.get("infisical"))
     if "headscale" in job.stack:
         headscale(job.stack, job.host)
-    backups(job["backups"])
+    if "backups" in job:
+        backups(job["backups"])
 if "edge" in job:
     edge_nodes(host, inventory.get_active_hosts(), job["edge"], job.host, job.keys)
     if job.host.is_hub:

@@ -59,13 +59,18 @@ NOTICES = {
 }
 
 
+def _needs_secrets(estate: Estate, name: str) -> bool:
+    host = estate.hosts[name]
+    return name in estate.stacks or isinstance(host, EdgeHost) or bool(host.secrets)
+
+
 def load_secrets(estate: Estate, names: list[str], mode: Mode) -> tuple[Backend, Loaded]:
     """The secrets that these hosts need; none are read for hosts that need none.
 
     Raises EstateFaults when they cannot be had, or when the audit refuses them.
     """
     backend = backend_of(estate)
-    if not any(name in estate.stacks or isinstance(estate.hosts[name], EdgeHost) for name in names):
+    if not any(_needs_secrets(estate, name) for name in names):
         return backend, Loaded({}, Origin.SEALED)
     loaded = load(backend, mode)
     gate(loaded.findings)

@@ -22,7 +22,7 @@ from estate.checks import stack as stack_checks
 from estate.edge.keys import Keys, keys_path, load_keys
 from estate.models.edge import Mesh
 from estate.models.faults import EstateFaults, Fault, did_you_mean, faults_of
-from estate.models.host import GROUPS, EdgeHost, Host, MainframeHost
+from estate.models.host import GROUPS, EdgeHost, Host, StackHost
 from estate.models.image import image
 from estate.models.service import Service
 from estate.models.stack import Stack
@@ -143,8 +143,11 @@ def _validate_host(inventory: Inventory, name: str, path: Path) -> tuple[Host | 
         return None, faults
 
 
-def resolve_stack(host: MainframeHost, where: str) -> tuple[Stack | None, list[Fault]]:
+def resolve_stack(host: StackHost, where: str) -> tuple[Stack | None, list[Fault]]:
     """The host's services from the catalog, with the images that the host overrides."""
+    if host.stack is None:
+        remedy = "say project, root, domain, network and subnet of its compose project"
+        return None, [Fault(f"group_data/{host.group}/stack", f"missing, and {host.name} has services", remedy)]
     faults, services = [], []
     for name in host.services:
         if name not in CATALOG:
@@ -199,6 +202,7 @@ def load(path: Path) -> Estate:
     stacks: dict[str, Stack] = {}
     ssh: dict[str, Ssh] = {}
     faults: list[Fault] = []
+    where: dict[str, str] = {}
     for name in inventory.hosts:
         host, found = _validate_host(inventory, name, path)
         faults += found
@@ -213,14 +217,16 @@ def load(path: Path) -> Estate:
             key=str(Path(data["ssh_key"]).expanduser()) if data.get("ssh_key") else "",
             known_hosts=str(Path(data.get("ssh_known_hosts_file", "~/.ssh/known_hosts")).expanduser()),
         )
-        if isinstance(host, MainframeHost):
-            stack, found = resolve_stack(host, f"group_data/{host.group}")
+        if isinstance(host, StackHost) and host.has_stack:
+            where[name] = _origin(inventory, name, ["all", *inventory.get_host(name).groups], "services", path)
+            stack, found = resolve_stack(host, where[name])
             faults += found
             if stack is not None:
                 stacks[name] = stack
-                faults += stack_checks.check(host, stack, f"group_data/{host.group}")
+                faults += stack_checks.check(host, stack, where[name])
     keys, found = _mesh(hosts, path.stem)
     faults += found
+    faults += stack_checks.across(stacks, where)
     faults += host_checks.check(hosts)
     faults += ssh_checks.check(hosts)
     if faults:

@@ -18,7 +18,7 @@ _MARK = ".estate-render"
 
 
 def _tasks(estate: Estate, host: Host, stack: Stack | None) -> dict[str, Desired]:
-    values = placeholders(stack, host) if stack else {}
+    values = placeholders(stack, host)
     if isinstance(host, EdgeHost):
         values = values_for(specs(host.mesh))
     return tasks_of(host, stack, values, ACCESS, estate.keys)

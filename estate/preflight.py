@@ -14,7 +14,7 @@ from estate.facts.host_state import StateQuery, all_scripts, remember, split
 from estate.facts.quiet import ReadError, read
 from estate.inventory import Estate
 from estate.models.faults import Fault
-from estate.models.host import Host, MainframeHost
+from estate.models.host import Host, StackHost
 from estate.models.image import Image
 from estate.models.stack import Stack
 from estate.render.backup_config import backups_dir
@@ -66,7 +66,7 @@ def bound_ports(stack: Stack | None) -> list[str]:
 
 def backup_words(host: Host, stack: Stack | None) -> dict[str, str]:
     """What to ask about a host's backups; nothing when it has none."""
-    if stack is None or not isinstance(host, MainframeHost) or host.backups is None:
+    if stack is None or not isinstance(host, StackHost) or host.backups is None:
         return {"COMPOSE_DIR": "", "BACKUPS": "", "MIGRATING": ""}
     migrating = [service.name for service in stack.containers if service.migration]
     state = f"{backups_dir(stack)}/state"
@@ -92,7 +92,7 @@ def _ask(
     estate: Estate, target: PyinfraHost, head: str, queries: Sequence[StateQuery]
 ) -> tuple[list[str], list[Fault]]:
     host, stack = estate.hosts[target.name], estate.stacks.get(target.name)
-    mirrors = host.docker.registry_mirrors if isinstance(host, MainframeHost) else ()
+    mirrors = host.docker.registry_mirrors if isinstance(host, StackHost) else ()
     words = {
         "IMAGES": image_lines(stack, mirrors) if stack else "",
         "PROJECT": stack.settings.project if stack else "",
@@ -110,7 +110,7 @@ def _ask(
     remember(target, states)
     # The clock is read at the command's beginning: half of what it took would be wrong by the time of its images
     faults = [*faults_of(target.name, lines, began), *key_faults(host, estate.ssh[target.name].key)]
-    if stack and isinstance(host, MainframeHost) and host.backups:
+    if stack and isinstance(host, StackHost) and host.backups:
         faults += refusals(target.name, host.backups, stack, lines, began)
     return lines, faults
 

@@ -1,13 +1,15 @@
 """Hosts and stacks to test with: the catalog's own declarations, and a mainframe that carries them."""
 
+from runpy import run_path
 from typing import Any
 
-from estate.models.host import MainframeHost, Resources, StackSettings, Tls, User
+from estate.models.host import HomelabHost, MainframeHost, Resources, StackSettings, Tls, User
 from estate.models.stack import Stack
+from estate.render.templates import ROOT
 from estate.services import CATALOG
 
-ALTERNATIVES = ("minio", "promtail")
-"""Services that take the place of another one and are not in a stack beside it."""
+SERVICES = tuple(sorted(run_path(str(ROOT / "group_data" / "mainframe.py"))["services"]))
+"""What production's mainframe runs."""
 
 
 def settings(**over: Any) -> StackSettings:
@@ -23,8 +25,8 @@ def settings(**over: Any) -> StackSettings:
 
 
 def stack(*names: str) -> Stack:
-    """A stack of these services of the catalog; without names, of all but the alternatives."""
-    chosen = names or tuple(name for name in CATALOG if name not in ALTERNATIVES)
+    """A stack of these services of the catalog; without names, of the mainframe's."""
+    chosen = names or SERVICES
     return Stack(settings=settings(), services=tuple(CATALOG[name] for name in chosen))
 
 
@@ -38,7 +40,23 @@ def mainframe(**over: Any) -> MainframeHost:
         "admin_keys": ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFake0000000000000000000000000000000000000000 ops",),
         "resources": Resources(cpus=16, memory="64g"),
         "stack": settings(),
-        "services": tuple(name for name in CATALOG if name not in ALTERNATIVES),
+        "services": SERVICES,
         "tls": Tls(email="ops@example.org"),
     }
     return MainframeHost(**values | over)
+
+
+def homelab(**over: Any) -> HomelabHost:
+    """A container of the homelab, with a stack's settings."""
+    values: dict[str, Any] = {
+        "name": "n8n",
+        "group": "homelab",
+        "address": "192.0.2.43",
+        "users": (User(name="ops", admin=True),),
+        "admin_keys": ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFake0000000000000000000000000000000000000000 ops",),
+        "resources": Resources(cpus=4, memory="4g"),
+        "vmid": 143,
+        "node": "dl380p",
+        "stack": settings(),
+    }
+    return HomelabHost(**values | over)

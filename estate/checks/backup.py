@@ -16,12 +16,12 @@ from estate.models.backup import (
 )
 from estate.models.backup_secrets import backup_specs
 from estate.models.faults import Fault, did_you_mean
-from estate.models.host import MainframeHost
+from estate.models.host import StackHost
 from estate.models.service import Service
 from estate.models.stack import Stack
 
 
-def check(host: MainframeHost, stack: Stack, where: str) -> list[Fault]:
+def check(host: StackHost, stack: Stack, where: str) -> list[Fault]:
     """Every fault of the stack's backups on this host; `where` begins their paths."""
     faults = [fault for service in stack.services for fault in _service(stack, service, where)]
     kept = [service.name for service in stack.services if isinstance(service.backup, Backup)]

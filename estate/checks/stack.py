@@ -1,37 +1,54 @@
 """Checks across the services of a stack: what no single declaration can see."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from ipaddress import IPv4Network
 
 from estate.checks import backup as backup_checks
 from estate.models.base import format_size
 from estate.models.faults import Fault, did_you_mean
-from estate.models.host import MainframeHost
+from estate.models.host import MainframeHost, StackHost
+from estate.models.secret import SecretSpec
 from estate.models.stack import Stack
 from estate.render.compose import secrets_in
 
 
-def check(host: MainframeHost, stack: Stack, where: str) -> list[Fault]:
+def check(host: StackHost, stack: Stack, where: str) -> list[Fault]:
     """Every fault of the stack on this host; `where` begins their paths."""
     return [
         *_duplicates(host, where),
         *_ports(stack, where),
-        *_routes(stack, where),
+        *_routes(host, stack, where),
         *_dependencies(stack, where),
         *_limits(host, stack, where),
         *_data(stack, where),
         *_secrets(stack, where),
         *_releases(stack, where),
-        *_networks(host, where),
+        *_networks(host, stack, where),
         *_headscale(host, stack, where),
         *_secret_store(host, stack, where),
         *backup_checks.check(host, stack, where),
     ]
 
 
-def _duplicates(host: MainframeHost, where: str) -> Iterator[Fault]:
+def across(stacks: Mapping[str, Stack], where: Mapping[str, str]) -> list[Fault]:
+    """What is wrong between stacks: a secret that two of them share must be the same one.
+
+    + where: by host, what the faults' paths begin with
+    """
+    first: dict[str, tuple[str, SecretSpec]] = {}
+    faults = []
+    for host, stack in stacks.items():
+        for name, spec in stack.secrets().items():
+            other, known = first.setdefault(name, (host, spec))
+            if spec != known:
+                fault = f"declares {name} in another way than {other} does"
+                faults.append(Fault(f"{where[host]}/services", fault, "share one declaration"))
+    return faults
+
+
+def _duplicates(host: StackHost, where: str) -> Iterator[Fault]:
     for name in sorted({n for n in host.services if host.services.count(n) > 1}):
         yield Fault(f"{where}/services/{name}", "is named twice", "name it once")
 
@@ -52,7 +69,7 @@ def _ports(stack: Stack, where: str) -> Iterator[Fault]:
             taken.setdefault((port, protocol), service.name)
 
 
-def _routes(stack: Stack, where: str) -> Iterator[Fault]:
+def _routes(host: StackHost, stack: Stack, where: str) -> Iterator[Fault]:
     taken: dict[str, str] = {}
     for service, route, _ in stack.routes():
         path = f"{where}/services/{service.name}/route/host"
@@ -63,6 +80,8 @@ def _routes(stack: Stack, where: str) -> Iterator[Fault]:
             yield Fault(path, "a route needs a port to send requests to", "declare the service's port")
     if taken and "caddy" not in stack:
         yield Fault(f"{where}/services", f"{len(taken)} routes but no caddy to serve them", "add caddy")
+    if "caddy" in stack and host.tls is None:
+        yield Fault(f"{where}/tls", "missing", "caddy is among the services: say where certificates come from")
 
 
 def _dependencies(stack: Stack, where: str) -> Iterator[Fault]:
@@ -81,7 +100,7 @@ def _dependencies(stack: Stack, where: str) -> Iterator[Fault]:
         yield Fault(f"{where}/services", f"dependency cycle {circle}", "take one of these out")
 
 
-def _limits(host: MainframeHost, stack: Stack, where: str) -> Iterator[Fault]:
+def _limits(host: StackHost, stack: Stack, where: str) -> Iterator[Fault]:
     total = 0
     for service in stack.containers:
         path = f"{where}/services/{service.name}/limits"
@@ -149,23 +168,23 @@ def _releases(stack: Stack, where: str) -> Iterator[Fault]:
             yield Fault(f"{path}/rolling", "without a health check nobody knows when the new one serves", "add one")
 
 
-def _networks(host: MainframeHost, where: str) -> Iterator[Fault]:
-    subnet, pool = IPv4Network(host.stack.subnet), IPv4Network(host.docker.address_pool)
+def _networks(host: StackHost, stack: Stack, where: str) -> Iterator[Fault]:
+    subnet, pool = IPv4Network(stack.settings.subnet), IPv4Network(host.docker.address_pool)
     if subnet.overlaps(pool):
         yield Fault(f"{where}/stack/subnet", f"{subnet} overlaps docker/address_pool {pool}", "choose another subnet")
     if subnet.prefixlen > 28:
         yield Fault(f"{where}/stack/subnet", f"{subnet} has too few addresses", "use /24")
 
 
-def _secret_store(host: MainframeHost, stack: Stack, where: str) -> Iterator[Fault]:
-    if "infisical" in stack and host.secret_store is None:
+def _secret_store(host: StackHost, stack: Stack, where: str) -> Iterator[Fault]:
+    if "infisical" in stack and not (isinstance(host, MainframeHost) and host.secret_store):
         yield Fault(f"{where}/secret_store", "missing", "infisical is among the services: say what it is to hold")
 
 
-def _headscale(host: MainframeHost, stack: Stack, where: str) -> Iterator[Fault]:
+def _headscale(host: StackHost, stack: Stack, where: str) -> Iterator[Fault]:
     if "headscale" not in stack:
         return
-    if host.headscale is None:
+    if not isinstance(host, MainframeHost) or host.headscale is None:
         yield Fault(f"{where}/headscale", "missing", "headscale is among the services: give it base_domain and users")
         return
     base, server = host.headscale.base_domain, f"ts.{stack.settings.domain}"

@@ -9,7 +9,7 @@ from estate.cli.errors import FAILED, err, out, readable_faults
 from estate.docs import HEAD, secrets_page, services_page
 from estate.edge.fleet_map import fleet_map
 from estate.edge.fleet_page import fleet_page
-from estate.models.host import MainframeHost
+from estate.models.host import StackHost
 from estate.render.templates import ROOT
 from estate.topology import topology
 from lab.images import markdown_table
@@ -26,7 +26,7 @@ def pages() -> dict[Path, str]:
     host = estate.hosts[name]
     found = {
         DIRECTORY / "services.md": services_page(stack),
-        DIRECTORY / "secrets.md": secrets_page(stack, host.backups if isinstance(host, MainframeHost) else None),
+        DIRECTORY / "secrets.md": secrets_page(stack, host.backups if isinstance(host, StackHost) else None),
         DIRECTORY / "topology.svg": topology(stack, estate.hosts, name),
         DIRECTORY / "lab-images.md": f"{HEAD}# Images of the lab\n\n{markdown_table()}\n",
     }

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from estate.models.backup import BackupSettings
 from estate.models.base import AbsolutePath, Cidr, Frozen, HostName, Name, Port, Size
 from estate.models.edge import Mesh, Node
+from estate.models.secret import SecretSpec
 from estate.models.secret_store import SecretStore
 
 ModuleName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
@@ -90,6 +91,11 @@ class Host(Frozen):
         """The accounts that can log in."""
         return tuple(user for user in self.users if user.admin)
 
+    @property
+    def secrets(self) -> dict[str, SecretSpec]:
+        """Secrets that the host's own tasks need, by name: without those of its services and backups."""
+        return {}
+
 
 class DockerSettings(Frozen):
     """The engine: whose packages, and the daemon's settings."""
@@ -147,22 +153,41 @@ class StackSettings(Frozen):
     """Seconds that `up` waits for every service to become healthy."""
 
 
-class MainframeHost(Host):
-    """The bare-metal machine with the compose stack."""
+class StackHost(Host):
+    """A host that can have a compose project; without services it has none, nor an engine."""
 
-    stack: StackSettings
-    services: tuple[Name, ...]
+    stack: StackSettings | None = None
+    services: tuple[Name, ...] = ()
     """What runs here: names of estate/services; taking one out stops and removes it, its data stay."""
     images: dict[Name, str] = Field(default_factory=dict)
     """Other images than the declared ones, by service (the seed's versions, say)."""
     docker: DockerSettings = DockerSettings()
+    tls: Tls | None = None
+    """Where Caddy gets certificates from; None where it does not run."""
+    backups: BackupSettings | None = None
+    """Where the backups go; None only when no service declares one."""
+
+    @property
+    def has_stack(self) -> bool:
+        """Whether an engine and a compose project belong to it."""
+        return bool(self.services)
+
+
+class MainframeHost(StackHost):
+    """The bare-metal machine with the core services."""
+
+    stack: StackSettings
+    services: tuple[Name, ...]
     tls: Tls
     headscale: HeadscaleSettings | None = None
     docs: DocsSettings = DocsSettings()
     secret_store: SecretStore | None = None
     """Where the secrets are kept; None (only without the infisical service): in the sealed file alone."""
-    backups: BackupSettings | None = None
-    """Where the backups go; None only when no service declares one."""
+
+    @property
+    def has_stack(self) -> bool:
+        """Always: without services its project is empty."""
+        return True
 
 
 class ProxmoxHost(Host):
@@ -173,14 +198,14 @@ class NasHost(Host):
     """The NFS store (OpenMediaVault)."""
 
 
-class HomelabHost(Host):
+class HomelabHost(StackHost):
     """A container on a Proxmox node."""
 
     vmid: int = Field(ge=100, le=999_999_999)
     node: Name
 
 
-class VpsHost(Host):
+class VpsHost(StackHost):
     """The small public edge of the homelab."""
 
 

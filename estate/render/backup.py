@@ -6,7 +6,7 @@ from hashlib import sha256
 from estate.models.backup import BackupSettings
 from estate.models.backup_secrets import IDENTITY, SIGNING_SEED
 from estate.models.desired import Desired, Directory, File, Handler, Node, Tree
-from estate.models.host import MainframeHost
+from estate.models.host import StackHost
 from estate.models.stack import Stack
 from estate.render.backup_config import backups_dir, config_json, key_path, keys_of, secrets_dir
 from estate.render.backup_keys import public_key, rclone_conf, recipient, signing_key
@@ -32,7 +32,7 @@ def _program(stack: Stack) -> Iterator[Node]:
         yield File(f"{target}/{name}", verbatim(f"{PROGRAM}/{name}"))
 
 
-def _scripts(host: MainframeHost, stack: Stack) -> Iterator[File]:
+def _scripts(host: StackHost, stack: Stack) -> Iterator[File]:
     words = words_of(stack)
     alertmanager = stack.service("alertmanager") if "alertmanager" in stack else None
     for name, template in (
@@ -68,7 +68,7 @@ def _secrets(
         yield _secret(key_path(stack, name), values[name])
 
 
-def backups(host: MainframeHost, stack: Stack, secrets: Mapping[str, str]) -> Desired:
+def backups(host: StackHost, stack: Stack, secrets: Mapping[str, str]) -> Desired:
     """What `tasks/backups.py` makes true; without settings only the place of the metrics.
 
     + secrets: values of the stack's secrets and of the backups' own

@@ -16,7 +16,7 @@ from estate.models.backup import (
     Store,
 )
 from estate.models.base import format_size
-from estate.models.host import MainframeHost
+from estate.models.host import StackHost
 from estate.models.service import Service
 from estate.models.stack import Stack
 from estate.render.compose import placed
@@ -165,7 +165,7 @@ def _store(store: Store) -> dict[str, Any]:
     return found
 
 
-def config_json(host: MainframeHost, stack: Stack, settings: BackupSettings, recipients: Iterable[str]) -> str:
+def config_json(host: StackHost, stack: Stack, settings: BackupSettings, recipients: Iterable[str]) -> str:
     """The text of config.json.
 
     The commit is left out: the host program takes it from the deploy's journal, or every commit would change this file.

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 from estate.models.desired import Desired, Directory, File, Handler, Tree, Unit
-from estate.models.host import MainframeHost
+from estate.models.host import StackHost
 from estate.render.templates import render
 
 DOCKER_PACKAGES = ("containerd.io", "docker-ce", "docker-ce-cli", "docker-compose-plugin")
 
 
-def daemon_settings(host: MainframeHost) -> dict[str, Any]:
+def daemon_settings(host: StackHost) -> dict[str, Any]:
     """The content of daemon.json. `default-ulimits` is left out on purpose (facts/lab-recipe.md, Care)."""
     docker = host.docker
     settings: dict[str, Any] = {
@@ -28,7 +28,7 @@ def daemon_settings(host: MainframeHost) -> dict[str, Any]:
     return settings
 
 
-def docker_repository(host: MainframeHost) -> Desired | None:
+def docker_repository(host: StackHost) -> Desired | None:
     """Docker's own package repository, for a host that takes its packages from there."""
     if host.docker.source != "docker":
         return None
@@ -41,7 +41,7 @@ def docker_repository(host: MainframeHost) -> Desired | None:
     )
 
 
-def docker_engine(host: MainframeHost) -> Desired:
+def docker_engine(host: StackHost) -> Desired:
     """What `tasks/docker_engine.py` makes true."""
     text = json.dumps(daemon_settings(host), indent=2, sort_keys=True) + "\n"
     daemon = File("/etc/docker/daemon.json", text.encode())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from estate.edge.keys import Keys
 from estate.models.desired import Desired
-from estate.models.host import EdgeHost, Host, MainframeHost
+from estate.models.host import EdgeHost, Host, MainframeHost, StackHost
 from estate.models.stack import Stack
 from estate.render.backup import backups
 from estate.render.base import base
@@ -31,11 +31,15 @@ def tasks_of(
     if isinstance(host, EdgeHost):
         return {TASK: edge(host, keys, secrets)}
     tasks = [base(host), *([firewall(host, stack)] if host.firewall else [])]
-    if isinstance(host, MainframeHost) and stack is not None:
+    if isinstance(host, StackHost) and stack is not None:
         repository = docker_repository(host)
         tasks += [repository] if repository else []
-        tasks += [docker_engine(host), docs_site(host, stack), stack_tree(host, stack, secrets)]
-        if access and host.secret_store and "infisical" in stack:
+        tasks.append(docker_engine(host))
+        if isinstance(host, MainframeHost):
+            tasks.append(docs_site(host, stack))
+        tasks.append(stack_tree(host, stack, secrets))
+        if isinstance(host, MainframeHost) and access and host.secret_store and "infisical" in stack:
             tasks.append(infisical(host, stack, access))
-        tasks.append(backups(host, stack, secrets))
+        if isinstance(host, MainframeHost) or host.backups:
+            tasks.append(backups(host, stack, secrets))
     return {task.task: task for task in tasks}

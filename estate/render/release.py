@@ -44,7 +44,8 @@ def release_handler(stack: Stack, tree: Tree, handlers: Iterable[Handler]) -> Ha
     data = sorted({data_path(stack, item.path) for service in stack.containers for item in service.data})
     head = places(stack) | {
         "HANDLERS": " ".join(handler.name for handler in handlers),
-        "DATA_DIRS": " ".join(data),
+        # stat wants at least one
+        "DATA_DIRS": " ".join(data or [stack.data_dir]),
         "KEEP": str(KEEP),
     }
     return Handler(

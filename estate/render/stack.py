@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
 from estate.models.desired import Desired, Directory, File, Handler, Node, Tree
-from estate.models.host import MainframeHost
+from estate.models.host import StackHost
 from estate.models.service import ConfigFile, Credential, SecretFile, Service
 from estate.models.stack import Stack
 from estate.render.compose import compose_file, secrets_in
@@ -22,9 +22,7 @@ def config_dir(stack: Stack, service: Service) -> str:
     return f"{stack.compose_dir}/{service.name}"
 
 
-def _config_file(
-    host: MainframeHost, stack: Stack, service: Service, item: ConfigFile, secrets: Mapping[str, str]
-) -> File:
+def _config_file(host: StackHost, stack: Stack, service: Service, item: ConfigFile, secrets: Mapping[str, str]) -> File:
     declared = {spec.name for spec in service.secrets}
 
     def secret(name: str) -> str:
@@ -43,7 +41,7 @@ def _config_file(
     return File(path, text.encode(), mode=0o400, owner=uid, group=gid, mask="whole")
 
 
-def service_config(host: MainframeHost, stack: Stack, service: Service, secrets: Mapping[str, str]) -> Tree:
+def service_config(host: StackHost, stack: Stack, service: Service, secrets: Mapping[str, str]) -> Tree:
     """The service's configuration directory with everything in it."""
     if service.config is None:
         return Tree()
@@ -147,7 +145,7 @@ def _read_at_start(stack: Stack, service: Service, config: Tree, secret_files: T
     return {file.path.removeprefix(roots[0]).removeprefix(roots[1]): file.digest for file in files}
 
 
-def stack_tree(host: MainframeHost, stack: Stack, secrets: Mapping[str, str]) -> Desired:
+def stack_tree(host: StackHost, stack: Stack, secrets: Mapping[str, str]) -> Desired:
     """Everything of the project that is a file or a directory, and the reloads that apply it.
 
     Raises EstateFaults for a secret that `.env` cannot hold, KeyError for one that has no value.

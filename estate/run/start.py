@@ -19,7 +19,7 @@ from estate.facts.quiet import read
 from estate.inventory import Estate
 from estate.models.desired import Desired
 from estate.models.faults import EstateFaults, Fault
-from estate.models.host import EdgeHost, MainframeHost
+from estate.models.host import EdgeHost, StackHost
 from estate.plan.system import due
 from estate.render import edge, stack
 from estate.rollout.build import controller_faults
@@ -153,7 +153,7 @@ def _name_interrupted(run: Run, estate: Estate, target: PyinfraHost, lines: list
 def _name_unproven(run: Run, estate: Estate, name: str, lines: list[str]) -> None:
     """Say that the host's backups were not proven lately."""
     host = estate.hosts[name]
-    if isinstance(host, MainframeHost) and host.backups and (text := warning(name, host.backups, lines, time.time())):
+    if isinstance(host, StackHost) and host.backups and (text := warning(name, host.backups, lines, time.time())):
         run.notices.append(text)
         logger.warning(text)
 

@@ -9,7 +9,7 @@ from estate.clients.infisical import Infisical, Scope
 from estate.edge import secrets as edge
 from estate.inventory import Estate
 from estate.models.backup_secrets import CONSUMER, backup_specs
-from estate.models.host import Host, MainframeHost
+from estate.models.host import Host, MainframeHost, StackHost
 from estate.models.secret import SecretSpec
 from estate.models.secret_store import SecretStore
 from estate.models.stack import Stack
@@ -79,10 +79,12 @@ def backend_of(estate: Estate) -> Backend:
         specs |= edge.specs(estate.mesh)
         users |= edge.CONSUMERS
     for host in estate.hosts.values():
-        if isinstance(host, MainframeHost) and host.backups:
+        if isinstance(host, StackHost) and host.backups:
             own = backup_specs(host.backups)
             specs |= own
             users |= dict.fromkeys(own, (CONSUMER,))
+        specs |= host.secrets
+        users |= {name: (*users.get(name, ()), host.name) for name in host.secrets}
     for name, stack in stacks.items():
         host = estate.hosts[name]
         if "infisical" in stack and isinstance(host, MainframeHost):

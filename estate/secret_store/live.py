@@ -9,7 +9,7 @@ from estate.clients.cloudflare import token_expiry
 from estate.clients.errors import ApiError, UnauthorisedError
 from estate.inventory import Estate
 from estate.models.faults import EstateFaults
-from estate.models.host import MainframeHost
+from estate.models.host import StackHost
 from estate.models.stack import Stack
 from estate.operations.headscale import parse, read_script
 from estate.remote import run_as_root
@@ -39,10 +39,11 @@ def certificate(name: str, address: str, authority: str | None) -> Expiry:
     return Expiry(name, "certificate", ends, ends - datetime.fromtimestamp(begin, UTC), remedy)
 
 
-def _certificates(host: MainframeHost, stack: Stack, silent: list[str]) -> Iterator[Expiry]:
+def _certificates(host: StackHost, stack: Stack, silent: list[str]) -> Iterator[Expiry]:
+    root = host.tls.ca_root if host.tls else None
     for _, _, name in stack.routes():
         try:
-            yield certificate(name, host.address, host.tls.ca_root)
+            yield certificate(name, host.address, root)
         except OSError as error:
             silent.append(f"certificate of {name} ({error})")
 
@@ -89,7 +90,7 @@ def live_ledger(estate: Estate, values: Mapping[str, str]) -> tuple[list[Expiry]
     found: list[Expiry] = []
     for name, stack in estate.stacks.items():
         host = estate.hosts[name]
-        if isinstance(host, MainframeHost):
+        if isinstance(host, StackHost):
             found += _certificates(host, stack, silent)
         found += _preauth_keys(estate, name, stack, silent)
     found += _cloudflare(estate, values, silent)

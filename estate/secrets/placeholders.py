@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from estate.models.backup_secrets import backup_specs
-from estate.models.host import Host, MainframeHost
+from estate.models.host import Host, StackHost
 from estate.models.secret import SecretKind, SecretSpec
 from estate.models.stack import Stack
 from estate.render.infisical import HostAccess
@@ -15,10 +15,11 @@ ACCESS = HostAccess(
 """Stands for what Infisical gives out when it is set up."""
 
 
-def placeholders(stack: Stack, host: Host | None = None) -> dict[str, str]:
-    """A value for every secret of the stack, and of its host's backups."""
-    backups = host.backups if isinstance(host, MainframeHost) else None
-    return values_for(stack.secrets() | (backup_specs(backups) if backups else {}))
+def placeholders(stack: Stack | None, host: Host | None = None) -> dict[str, str]:
+    """A value for every secret of the stack, of its host's backups, and of the host itself."""
+    backups = host.backups if isinstance(host, StackHost) else None
+    specs = stack.secrets() if stack else {}
+    return values_for(specs | (backup_specs(backups) if backups else {}) | (host.secrets if host else {}))
 
 
 def values_for(specs: Mapping[str, SecretSpec]) -> dict[str, str]:

@@ -7,11 +7,13 @@ from estate.models.service import Service
 
 
 def _discover() -> dict[str, Service]:
+    """Raises ValueError for a name that two services have: one name is one service in the whole estate."""
     found: dict[str, Service] = {}
     for module in iter_modules(__path__):
         declared = [v for v in vars(import_module(f"{__name__}.{module.name}")).values() if isinstance(v, Service)]
         for service in declared:
-            found[service.name] = service
+            if found.setdefault(service.name, service) is not service:
+                raise ValueError(f"estate/services/{module.name}.py: {service.name} is declared twice")
     return dict(sorted(found.items()))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from estate.models.desired import Desired
-from estate.models.host import Host, MainframeHost
+from estate.models.host import Host, StackHost
 from estate.models.stack import Stack
 from estate.render.backup_config import backups_dir
 from estate.render.shell import shell, variables
@@ -81,7 +81,7 @@ def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
         "PROJECT": [stack.settings.project] if stack else [],
         "SERVICES": [service.name for service in stack.containers] if stack else [],
         "DATABASES": [service.name for service in stack.containers if is_database(service)] if stack else [],
-        "BACKUPS": [backups_dir(stack)] if stack and isinstance(host, MainframeHost) and host.backups else [],
+        "BACKUPS": [backups_dir(stack)] if stack and isinstance(host, StackHost) and host.backups else [],
         "QUEUES": [service.name for service in stack.containers if is_queue(service)] if stack else [],
     }
     return variables({name: " ".join(values) for name, values in words.items()}) + shell("verify/probe.sh")

@@ -19,7 +19,7 @@ AT_ONCE = 3
 def tasks(estate: Estate, name: str) -> Sequence[Desired]:
     """What the deploy makes of a host, with placeholders for secrets."""
     host, stack = estate.hosts[name], estate.stacks.get(name)
-    return tuple(tasks_of(host, stack, placeholders(stack, host) if stack else {}, ACCESS).values())
+    return tuple(tasks_of(host, stack, placeholders(stack, host), ACCESS).values())
 
 
 def quick(paths: LabPaths, estate: Estate, name: str) -> list[Check]:

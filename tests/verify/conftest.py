@@ -71,7 +71,7 @@ def _nodes(config) -> list[Node]:
             if isinstance(host, EdgeHost):
                 continue
             stack = estate.stacks.get(name)
-            tasks = tasks_of(host, stack, placeholders(stack, host) if stack else {}, ACCESS)
+            tasks = tasks_of(host, stack, placeholders(stack, host), ACCESS)
             if tasks:
                 nodes.append(Node(name, host, stack, tasks))
         config.estate_nodes = nodes

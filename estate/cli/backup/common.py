@@ -12,7 +12,7 @@ from estate.cli.errors import err
 from estate.exit_codes import ExitCode
 from estate.inventory import Ssh, load
 from estate.models.faults import EstateFaults, Fault, did_you_mean
-from estate.models.host import MainframeHost
+from estate.models.host import StackHost
 from estate.models.stack import Stack
 from estate.remote import stream_as_root
 from estate.render.backup_units import scripts_dir
@@ -46,7 +46,7 @@ class Target:
     estate: str
     name: str
     ssh: Ssh
-    host: MainframeHost
+    host: StackHost
     stack: Stack
 
 
@@ -61,7 +61,7 @@ class Answer:
 def target(inventory: Path, name: str = "") -> Target:
     """The host whose backups are meant. Raises EstateFaults when it is not clear which, or there is none."""
     estate = load(inventory.resolve())
-    hosts = {n: h for n, h in estate.hosts.items() if isinstance(h, MainframeHost) and h.backups and n in estate.stacks}
+    hosts = {n: h for n, h in estate.hosts.items() if isinstance(h, StackHost) and h.backups and n in estate.stacks}
     if not hosts:
         raise EstateFaults([Fault(str(inventory), "no host has backups", "declare them (backups) in group_data")])
     if name and name not in hosts:
