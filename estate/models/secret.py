@@ -19,6 +19,10 @@ class SecretKind(StrEnum):
     ARGON2 = "argon2"
     AGE = "age"
     """The private key of an age recipient."""
+    ED25519 = "ed25519"
+    """A signing key as libsodium and RustDesk have it: 64 bytes in base64, seed and public half."""
+    ED25519_PUBLIC = "ed25519-public"
+    """The public half of the key whose name it has but for "_PUB"; made with it."""
     EXTERNAL = "external"
     INTEGER = "integer"
 
@@ -57,5 +61,5 @@ class SecretSpec(Frozen):
 
     @property
     def generated(self) -> bool:
-        """Whether a value can be made here; an external one is issued by somebody else."""
-        return self.kind not in (SecretKind.EXTERNAL, SecretKind.INTEGER)
+        """Whether a value can be made here; an external one is issued by somebody else, a public half comes with its key."""
+        return self.kind not in (SecretKind.EXTERNAL, SecretKind.INTEGER, SecretKind.ED25519_PUBLIC)

@@ -1,6 +1,7 @@
 """The audit: everything that is wrong with an estate's secrets, all at once, and never a value."""
 
 import re
+import base64
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from rich.text import Text
 from estate.models.faults import EstateFaults, Fault
 from estate.models.secret import SecretKind, SecretSpec
 from estate.secrets.form import fault_of_form
-from estate.secrets.generate import plain_name
+from estate.secrets.generate import plain_name, public_name
 from estate.secrets.known import is_leaked, is_placeholder, is_weak_word
 
 _NAMES = (SecretKind.USERNAME, SecretKind.INTEGER)
@@ -147,6 +148,16 @@ def _plains(specs: Mapping[str, SecretSpec], values: Mapping[str, str]) -> Itera
             yield name, text, f"set {name} and {plain} together", Severity.REFUSE
 
 
+def _pairs(specs: Mapping[str, SecretSpec], values: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Public halves that are those of another key: name, finding, remedy."""
+    for name, spec in specs.items():
+        half, whole = values.get(public_name(spec), ""), values.get(name, "")
+        if spec.kind is not SecretKind.ED25519 or not half or fault_of_form(spec, whole):
+            continue
+        if half != base64.b64encode(base64.b64decode(whole)[32:]).decode():
+            yield public_name(spec), f"not the public half of {name}", f"set {name} and it together"
+
+
 def _consumers(
     specs: Mapping[str, SecretSpec], users: Callable[[str], tuple[str, ...]]
 ) -> Callable[[str], tuple[str, ...]]:
@@ -184,6 +195,8 @@ def audit(
     for name, other in _twins(specs, values):
         text = f"the same value as {other}"
         add(name, text, _remedy(specs[name], text) if name in specs else f"`estate secrets remove {name}`")
+    for name, text, remedy in _pairs(specs, values):
+        add(name, text, remedy)
     for name, text, remedy, severity in _plains(specs, values):
         add(name, text, remedy, severity)
     known = set(specs) | {plain_name(spec) for spec in specs.values() if spec.kind is SecretKind.ARGON2}

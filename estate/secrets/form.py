@@ -10,6 +10,7 @@ from itertools import pairwise
 import pyrage
 from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from estate.models.secret import SecretKind, SecretSpec
 
@@ -122,6 +123,22 @@ def _age(value: str) -> str:
     return ""
 
 
+def _ed25519(value: str) -> str:
+    try:
+        data = base64.b64decode(value, validate=True)
+        public = Ed25519PrivateKey.from_private_bytes(data[:32]).public_key().public_bytes_raw()
+    except (binascii.Error, ValueError):
+        return "malformed: not base64 of an ed25519 key"
+    return "" if data[32:] == public else "malformed: not 64 bytes, a seed and its public half"
+
+
+def _ed25519_public(value: str) -> str:
+    try:
+        return "" if len(base64.b64decode(value, validate=True)) == 32 else "malformed: not 32 bytes of base64"
+    except (binascii.Error, ValueError):
+        return "malformed: not base64"
+
+
 def fault_of_form(spec: SecretSpec, value: str) -> str:
     """What is wrong with a value for its kind; empty when nothing is."""
     match spec.kind:
@@ -137,6 +154,10 @@ def fault_of_form(spec: SecretSpec, value: str) -> str:
             return _argon2(value)
         case SecretKind.AGE:
             return _age(value)
+        case SecretKind.ED25519:
+            return _ed25519(value)
+        case SecretKind.ED25519_PUBLIC:
+            return _ed25519_public(value)
         case SecretKind.INTEGER if not re.fullmatch(r"-?[0-9]+", value):
             return "malformed: not a whole number"
         case SecretKind.USERNAME if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,62}", value):

@@ -6,6 +6,7 @@ import string
 
 import pyrage
 from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from estate.models.secret import SecretKind, SecretSpec
 
@@ -21,6 +22,18 @@ def plain_name(spec: SecretSpec) -> str:
     return f"{spec.name}_PLAIN"
 
 
+def public_name(spec: SecretSpec) -> str:
+    """Under which name the public half of an ed25519 key is kept."""
+    return f"{spec.name}_PUB"
+
+
+def _ed25519(spec: SecretSpec) -> dict[str, str]:
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes_raw()
+    both = base64.b64encode(key.private_bytes_raw() + public).decode()
+    return {spec.name: both, public_name(spec): base64.b64encode(public).decode()}
+
+
 def password(length: int) -> str:
     """A random password with at least one lower-case and upper-case letter and one digit."""
     while True:
@@ -31,7 +44,7 @@ def password(length: int) -> str:
 
 
 def generate(spec: SecretSpec) -> dict[str, str]:
-    """Values for one secret (a hash comes with the password behind it). Raises ValueError for an external one."""
+    """Values for one secret (a hash comes with the password behind it, a key with its public half). Raises ValueError for an external one."""
     match spec.kind:
         case SecretKind.PASSWORD:
             return {spec.name: password(spec.length)}
@@ -46,5 +59,7 @@ def generate(spec: SecretSpec) -> dict[str, str]:
             return {spec.name: _HASHER.hash(plain), plain_name(spec): plain}
         case SecretKind.AGE:
             return {spec.name: str(pyrage.x25519.Identity.generate())}
+        case SecretKind.ED25519:
+            return _ed25519(spec)
         case _:
             raise ValueError(f"{spec.name} is issued by somebody else and cannot be generated")

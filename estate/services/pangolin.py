@@ -1,6 +1,6 @@
 """Pangolin: which sites of the homelab the world may ask for (facts/homelab-vps.md, 3.1)."""
 
-from estate.models.backup import Backup, Files, SqliteFile
+from estate.models.backup import Backup, SqliteFile
 from estate.models.image import image
 from estate.models.secret import SecretKind, SecretSpec
 from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Migration, Service
@@ -73,30 +73,9 @@ PANGOLIN = Service(
     migration=Migration(),
     backup=Backup(
         parts=(SqliteFile(path="pangolin-db/db.sqlite"),),
+        secrets=("PANGOLIN_SERVER_SECRET",),
         skips={"pangolin-logs": "what it logs goes to the container's log too"},
+        # Two of them would each steer the same tunnels
+        starts=False,
     ),
-)
-"""Not rolling: one writes its SQLite file."""
-
-GERBIL = Service(
-    name="gerbil",
-    purpose="WireGuard tunnels; the public ports, its own and Traefik's",
-    image=image("docker.io/fosrl/gerbil:1.4.2"),
-    user="0:0",
-    command=(
-        "--reachableAt=http://gerbil:3004",
-        "--listen=:3004",
-        "--generateAndSaveKeyTo=/var/config/key",
-        "--remoteConfig=http://pangolin:3001/api/v1/",
-    ),
-    port=3004,
-    published=(),
-    data=(DataDir(path="gerbil", target="/var/config", mode=0o700),),
-    # No SYS_MODULE, which upstream's compose file has: the host loads WireGuard itself (estate/render/vps.py)
-    cap_add=("NET_ADMIN",),
-    limits=Limits(cpus=0.5, memory="256m", pids=64),
-    # 0BBC is its port: the image need not have more than a shell
-    health=Health.shell("grep -q ':0BBC ' /proc/net/tcp /proc/net/tcp6", start_period=30),
-    depends_on=("pangolin",),
-    backup=Backup(parts=(Files(paths=("gerbil",)),), starts=False),
 )

@@ -40,6 +40,8 @@ def _gather(specs: dict[str, SecretSpec], given: dict[str, str]) -> dict[str, st
     for name, spec in sorted(specs.items()):
         if given.get(name):
             values[name] = given[name]
+        elif name in values:
+            continue  # it came with another
         elif spec.generated:
             values |= generate(spec)
         else:
