@@ -12,6 +12,7 @@ from tasks.edge_nodes import edge_monitors, edge_nodes
 from tasks.firewall import firewall
 from tasks.headscale import headscale
 from tasks.infisical import infisical
+from tasks.vps import vps
 
 job = prepare(inventory, host)
 
@@ -30,6 +31,8 @@ if job.stack is not None:
         headscale(job.stack, job.host)
     if "backups" in job:
         backups(job["backups"])
+if "vps" in job:
+    vps(job["vps"], job.get("pangolin"), job.get("fail2ban"))
 if "edge" in job:
     edge_nodes(host, inventory.get_active_hosts(), job["edge"], job.host, job.keys)
     if job.host.is_hub:

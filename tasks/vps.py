@@ -1,4 +1,4 @@
-"""The small public edge: swap and the tunnel's kernel module, and Pangolin's first start."""
+"""The small public edge: what its stack stands on, Pangolin's first start, and fail2ban, which reads Traefik's log."""
 
 from pyinfra.api.deploy import deploy
 
@@ -7,12 +7,12 @@ from estate.operations.converge import converge
 
 
 @deploy("VPS")
-def vps(desired: Desired) -> None:
-    """Make what the stack stands on."""
-    converge(desired)
+def vps(system: Desired, pangolin: Desired | None, fail2ban: Desired | None) -> None:
+    """Make swap, and once the stack runs: Pangolin's admin, organization and site; and who is shut out.
 
-
-@deploy("Pangolin")
-def pangolin(desired: Desired) -> None:
-    """Make Pangolin's admin, organization and site, once it answers."""
-    converge(desired)
+    + system: swap and kernel modules
+    """
+    converge(system)
+    for desired in (pangolin, fail2ban):
+        if desired is not None:
+            converge(desired)

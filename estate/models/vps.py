@@ -55,7 +55,7 @@ class PangolinSettings(Frozen):
     """Pangolin and the Traefik that it steers.
 
     + domain: below which the homelab's sites are
-    + subnet: of the tunnels; Pangolin's default (facts/homelab-vps.md, 3.1)
+    + names: labels of further names of the VPS, which are no sites (RustDesk's, say)
     + tls_min: the least version of TLS that is spoken; seed 002 asks for 1.3, which shuts out clients from before 2019
     + hsts: seconds that browsers remember to come over TLS only
     """
@@ -64,7 +64,7 @@ class PangolinSettings(Frozen):
     admin_email: Email
     organization: Name = "homelab"
     site: Name = "homelab"
-    subnet: Cidr = "100.89.137.0/24"
+    names: tuple[HostName, ...] = ()
     tls_min: Literal["1.2", "1.3"] = "1.3"
     hsts: int = Field(default=31_536_000, ge=0)
     raw: tuple[RawRoute, ...] = ()

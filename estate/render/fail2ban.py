@@ -38,9 +38,10 @@ def _files(host: VpsHost, stack: Stack | None, settings: Fail2ban) -> list[Node]
     # A day more than the longest ban
     purge = max(settings.ban_max, settings.recidive_ban) + 86_400
     nodes: list[Node] = [
-        File("/etc/fail2ban/jail.d/60-estate.conf", jail.encode()),
+        # .local: read after defaults-debian.conf, which would win otherwise (jail.conf(5))
+        File("/etc/fail2ban/jail.d/60-estate.local", jail.encode()),
         File("/etc/fail2ban/filter.d/authentik.conf", render("fail2ban/authentik.conf.j2").encode()),
-        File("/etc/fail2ban/fail2ban.d/60-estate.conf", render("fail2ban/fail2ban.local.j2", purge=purge).encode()),
+        File("/etc/fail2ban/fail2ban.d/60-estate.local", render("fail2ban/fail2ban.local.j2", purge=purge).encode()),
         *(Directory(f"/etc/fail2ban/{name}.d") for name in ("jail", "filter", "fail2ban")),
     ]
     if log:

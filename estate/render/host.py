@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from estate.edge.keys import Keys
 from estate.models.desired import Desired
-from estate.models.host import EdgeHost, Host, MainframeHost, StackHost
+from estate.models.host import EdgeHost, Host, MainframeHost, StackHost, VpsHost
 from estate.models.stack import Stack
 from estate.render.backup import backups
 from estate.render.base import base
@@ -14,6 +14,7 @@ from estate.render.edge import TASK, edge
 from estate.render.firewall import firewall
 from estate.render.infisical import HostAccess, infisical
 from estate.render.stack import stack_tree
+from estate.render.vps import vps_tasks
 
 
 def tasks_of(
@@ -42,4 +43,6 @@ def tasks_of(
             tasks.append(infisical(host, stack, access))
         if isinstance(host, MainframeHost) or host.backups:
             tasks.append(backups(host, stack, secrets))
+    if isinstance(host, VpsHost):
+        tasks += vps_tasks(host, stack, secrets)
     return {task.task: task for task in tasks}

@@ -1,7 +1,7 @@
 """The audit: everything that is wrong with an estate's secrets, all at once, and never a value."""
 
-import re
 import base64
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -44,7 +44,10 @@ def password(length: int) -> str:
 
 
 def generate(spec: SecretSpec) -> dict[str, str]:
-    """Values for one secret (a hash comes with the password behind it, a key with its public half). Raises ValueError for an external one."""
+    """Values for one secret: a hash comes with the password behind it, a key with its public half.
+
+    Raises ValueError for one that cannot be made here.
+    """
     match spec.kind:
         case SecretKind.PASSWORD:
             return {spec.name: password(spec.length)}

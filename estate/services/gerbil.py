@@ -37,6 +37,7 @@ GERBIL = Service(
     # 0BBC is its port: the image need not have more than a shell
     health=Health.shell("grep -q ':0BBC ' /proc/net/tcp /proc/net/tcp6", start_period=30),
     depends_on=("pangolin",),
+    lint={"CL-0011": "it makes the tunnels' interface and routes, in its own network only"},
     # Without its key every site has to be told of a new one
     backup=Backup(parts=(Files(paths=("gerbil",)),), starts=False),
 )

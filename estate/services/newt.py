@@ -4,6 +4,7 @@ from estate.models.backup import NoBackup
 from estate.models.image import image
 from estate.models.service import Config, ConfigFile, Health, Limits, Service
 from estate.services.pangolin import NEWT_ID, NEWT_SECRET
+from estate.services.traefik import AUTHORITIES
 
 HEALTH_FILE = "/tmp/healthy"  # noqa: S108 - in the container
 NEWT = Service(
@@ -20,14 +21,15 @@ NEWT = Service(
         "HEALTH_FILE": HEALTH_FILE,
         "DISABLE_CLIENTS": "true",
         "DISABLE_SSH": "true",
-        "SSL_CERT_FILE": "/etc/newt/authorities.crt",
     },
     secrets=(NEWT_ID, NEWT_SECRET),
     config=Config(
         target="/etc/newt",
         files=(ConfigFile(path="blueprint.yaml", template="blueprint.yaml.j2"),),
     ),
+    mounts=(AUTHORITIES,),
     tmpfs=("/tmp",),  # noqa: S108 - in the container
+    lint={"CL-0013": "the authorities that the host trusts: public, read-only"},
     # WireGuard in user space: no capability, no device
     limits=Limits(cpus=0.5, memory="128m", pids=64),
     health=Health.command("test", "-f", HEALTH_FILE, start_period=60),

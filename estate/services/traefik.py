@@ -2,9 +2,10 @@
 
 from estate.models.backup import Backup, Files
 from estate.models.image import image
-from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Service
+from estate.models.service import Config, ConfigFile, DataDir, Health, Limits, Mount, Service
 
 PING_PORT = 8082
+AUTHORITIES = Mount(source="/etc/ssl/certs/ca-certificates.crt", target="/etc/ssl/certs/ca-certificates.crt")
 TRAEFIK = Service(
     name="traefik",
     purpose="Reverse proxy and TLS termination of the VPS",
@@ -14,13 +15,14 @@ TRAEFIK = Service(
     command=("--configFile=/etc/traefik/traefik.yml",),
     # Its neighbour's network: there the tunnels' addresses are (upstream's compose file)
     network_of="gerbil",
-    environment={"LEGO_CA_CERTIFICATES": "/etc/traefik/acme-root.crt", "LEGO_CA_SYSTEM_CERT_POOL": "true"},
+    # Who is trusted is the host's to say: the lab has an ACME server of its own
+    environment={"LEGO_CA_CERTIFICATES": AUTHORITIES.target},
+    mounts=(AUTHORITIES,),
     config=Config(
         target="/etc/traefik",
         files=(
             ConfigFile(path="traefik.yml", template="traefik.yml.j2"),
             ConfigFile(path="dynamic.yml", template="dynamic.yml.j2"),
-            ConfigFile(path="acme-root.crt", template="acme-root.crt.j2"),
         ),
     ),
     data=(
@@ -30,8 +32,13 @@ TRAEFIK = Service(
     ),
     tmpfs=("/tmp",),  # noqa: S108 - in the container
     limits=Limits(cpus=0.5, memory="384m", pids=128),
-    health=Health.wget(PING_PORT, "/ping", start_period=30),
+    # 0BBC is Gerbil's: once that has restarted alone, this one sits in a network that is no more
+    health=Health.shell(
+        f"wget -qO /dev/null http://127.0.0.1:{PING_PORT}/ping && grep -q ':0BBC ' /proc/net/tcp /proc/net/tcp6",
+        start_period=30,
+    ),
     depends_on=("pangolin", "gerbil"),
+    lint={"CL-0013": "the authorities that the host trusts: public, read-only"},
     backup=Backup(
         parts=(Files(paths=("traefik-acme",), optional=True),),
         skips={
