@@ -15,7 +15,7 @@ REDIS_SUITE = "bookworm"  # the last Debian suite with Redis 7
 PACKAGES = (
     *("bash", "busybox", "ca-certificates", "curl", "netbase", "tzdata"),
     *("python3", "python3-argon2", "python3-psycopg"),
-    *("python3-starlette", "python3-uvicorn", "python3-yaml"),
+    *("python3-starlette", "python3-uvicorn", "python3-yaml", "python3-aioquic", "python3-cryptography"),
     *("caddy", "prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "redis-tools"),
 )
 EXCLUDED = tuple(

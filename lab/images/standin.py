@@ -26,6 +26,8 @@ class StandIn:
     program: str
     instructions: tuple[str, ...]
     entries: tuple[Entry, ...] = ()
+    shared: tuple[str, ...] = ()
+    """Further packages of lab/standins that it imports."""
 
     def layer(self) -> Layer:
         """Give the image's layer: shared helpers, the package, the program."""
@@ -34,7 +36,7 @@ class StandIn:
             root / "__init__.py",
             root / "common.py",
             root / "probes.py",
-            *sorted((root / self.package).glob("*.py")),
+            *(source for name in (self.package, *self.shared) for source in sorted((root / name).glob("*.py"))),
         ]
         modules = [File.of(f"{HOME}/{source.relative_to(REPOSITORY)}", source) for source in sources]
         program = File(self.program, PROGRAM.format(package=self.package), 0o755)
@@ -128,6 +130,24 @@ STANDINS = (
         "usr/local/bin/hermes-api",
         ("USER 1000:1000", "WORKDIR /srv", "EXPOSE 8000", 'CMD ["hermes-api"]'),
     ),
+    StandIn(
+        "pangolin",
+        "pangolin",
+        "usr/local/bin/pangolin",
+        ("WORKDIR /app", "EXPOSE 3000 3001 3002", 'CMD ["pangolin"]'),
+        (Dir("app"), Dir("app/config")),
+    ),
+    StandIn("gerbil", "gerbil", "usr/local/bin/gerbil", ('ENTRYPOINT ["/usr/local/bin/gerbil"]',), shared=("tunnel",)),
+    StandIn("newt", "newt", "usr/local/bin/newt", ('ENTRYPOINT ["/usr/local/bin/newt"]',), shared=("tunnel",)),
+    StandIn(
+        "traefik",
+        "traefik",
+        "usr/local/bin/traefik",
+        ("EXPOSE 80", 'ENTRYPOINT ["/usr/local/bin/traefik"]'),
+        (Dir("etc/traefik"), Dir("plugins-storage", 1000, 1000)),
+        shared=("tunnel",),
+    ),
+    StandIn("hbbr", "hbbr", "usr/bin/hbbr", ("EXPOSE 21117", 'CMD ["hbbr"]'), shared=("tunnel",)),
 )
 
 
