@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from estate.cli import backup, docs, edge, history, hosts, lab, secrets
+from estate.cli import backup, docs, edge, history, hosts, lab, secrets, vps
 from estate.cli.errors import FAILED, err, out, readable_faults
 from estate.exit_codes import ExitCode
 
@@ -17,6 +17,7 @@ app.add_typer(secrets.app, name="secrets")
 app.add_typer(hosts.app, name="hosts")
 app.add_typer(edge.app, name="edge")
 app.add_typer(backup.app, name="backup")
+app.add_typer(vps.app, name="vps")
 app.command("docs")(docs.docs)
 app.command("history")(history.history)
 

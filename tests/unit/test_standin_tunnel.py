@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import json
 import socket
-import threading
 
 import pytest
-import uvicorn
+from pangolin_server import CONFIG, ENVIRONMENT, free_port, serving, settings
 from starlette.testclient import TestClient
 
 from lab.standins.gerbil.__main__ import ask
@@ -22,26 +21,9 @@ from lab.standins.pangolin.blueprint import BlueprintError, parse
 from lab.standins.pangolin.settings import ConfigError, read
 from lab.standins.pangolin.store import Store
 
-CONFIG = """
-app: {dashboard_url: "https://pangolin.example.org"}
-domains: {domain1: {base_domain: example.org, cert_resolver: letsencrypt}}
-gerbil: {base_endpoint: 127.0.0.1, start_port: %d}
-flags: {allow_raw_resources: true}
-"""
-ENVIRONMENT = {"SERVER_SECRET": "s" * 64, "PANGOLIN_SETUP_TOKEN": "t" * 32}
 CSRF = {"X-CSRF-Token": "x-csrf-protection"}
 ADMIN = {"email": "a@example.org", "password": "Secret123!"}
 SITE = {"name": "home", "niceId": "home", "type": "newt", "newtId": "unewt", "secret": "newt-secret"}
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def settings(port=51820, **environment):
-    return read(CONFIG % port, ENVIRONMENT | environment)
 
 
 def client(store, given=None):
@@ -125,25 +107,6 @@ def test_raw_resources_have_to_be_allowed():
 def test_gerbil_refuses_unknown_arguments():
     with pytest.raises(SystemExit):
         gerbil_arguments(["--reachableAt=a", "--generateAndSaveKeyTo=b", "--remoteConfig=c", "--nonsense"])
-
-
-class _Server(uvicorn.Server):
-    """In a thread of its own, as its clients block."""
-
-    def install_signal_handlers(self):
-        pass
-
-
-@contextlib.contextmanager
-def serving(app, port):
-    server = _Server(uvicorn.Config(app, port=port, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        threading.Event().wait(0.02)
-    yield
-    server.should_exit = True
-    thread.join()
 
 
 class _Echo(asyncio.DatagramProtocol):
