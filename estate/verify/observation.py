@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from estate.models.desired import Desired
-from estate.models.host import Host, StackHost
+from estate.models.host import Host, StackHost, VpsHost
 from estate.models.stack import Stack
 from estate.render.backup_config import backups_dir
+from estate.render.fail2ban import jails
 from estate.render.shell import shell, variables
 from estate.verify.expected import is_database, is_queue
 
@@ -78,6 +79,7 @@ def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
         "PATHS": [node.path for task in tasks for node in task.tree],
         "KEYS": [key for task in tasks for key, _ in task.sysctl],
         "UNITS": [unit.name for task in tasks for unit in task.units],
+        "JAILS": list(jails(stack)) if isinstance(host, VpsHost) and host.fail2ban else [],
         "PROJECT": [stack.settings.project] if stack else [],
         "SERVICES": [service.name for service in stack.containers] if stack else [],
         "DATABASES": [service.name for service in stack.containers if is_database(service)] if stack else [],
