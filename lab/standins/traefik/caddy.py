@@ -113,7 +113,8 @@ def _issuer(static: Static, authorities: str) -> Document:
 
 
 def _server(entry: EntryPoint, found: list[Document], static: Static, options: Document) -> Document:
-    server: Document = {"listen": [f"{entry.host}:{entry.port}"], "routes": found}
+    # Traefik speaks HTTP/3 only when it is asked to
+    server: Document = {"listen": [f"{entry.host}:{entry.port}"], "routes": found, "protocols": ["h1", "h2"]}
     if static.access_log and entry.name != static.ping:
         server["logs"] = {}
     if not entry.tls:
