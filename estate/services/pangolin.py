@@ -14,9 +14,11 @@ SETUP_TOKEN = SecretSpec(
 )
 NEWT_ID = SecretSpec(
     name="NEWT_ID",
-    kind=SecretKind.USERNAME,
+    # Pangolin's own begin with any character
+    kind=SecretKind.PASSWORD,
+    length=15,
     purpose="The homelab's site at Pangolin",
-    fixed="it is a name; see NEWT_SECRET",
+    fixed="it is the site's name; see NEWT_SECRET",
 )
 NEWT_SECRET = SecretSpec(
     name="NEWT_SECRET",
