@@ -30,8 +30,8 @@ pangolin = {
     "admin_email": "mitch@prodg.studio",
     # Seed 002; "1.2" lets in clients from before 2019 (curl, Java, Android 9 and older)
     "tls_min": "1.3",
-    # RustDesk's clients ask it for ID server and relay
-    "names": ["rustdesk"],
+    # RustDesk's clients ask the first for the ID server, and hbbs sends them to the second
+    "names": ["rustdesk", "relay"],
     "raw": [
         {"service": "hbbs", "port": 21115},
         {"service": "hbbs", "port": 21116},

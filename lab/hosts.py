@@ -26,7 +26,7 @@ PUBLIC_NAMES = tuple(f"{name}.mainframe.prodg.studio" for name in ("vault", "sec
 
 VPS = "10.99.0.20"
 HOMELAB_DOMAIN = "prodg.studio"
-_VPS_LABELS = ("pangolin", "rustdesk", "auth", "n8n", "grafana-home", "obsidian", "home")
+_VPS_LABELS = ("pangolin", "rustdesk", "relay", "auth", "n8n", "grafana-home", "obsidian", "home")
 VPS_NAMES = tuple(f"{label}.{HOMELAB_DOMAIN}" for label in _VPS_LABELS)
 """Names that lead to the VPS: of Pangolin, and of the homelab's sites behind it."""
 

@@ -11,9 +11,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import yaml
+from factories import vps
 
-from estate.inventory import load
-from estate.render.templates import ROOT, render
+from estate.models.vps import PangolinSettings, RawRoute
+from estate.render.templates import render
 from lab.standins.pangolin.plan import traefik, ways
 from lab.standins.pangolin.settings import read as pangolin_settings
 from lab.standins.traefik.access import AccessLog, line
@@ -21,7 +22,12 @@ from lab.standins.traefik.caddy import RouterError, config, matcher
 from lab.standins.traefik.raw import server_of
 from lab.standins.traefik.static import ConfigError, read
 
-VPS = load(ROOT / "inventories" / "prod.py").hosts["vps"]
+RAW = (
+    RawRoute(service="hbbs", port=21115),
+    RawRoute(service="hbbs", port=21116),
+    RawRoute(service="hbbs", port=21116, protocol="udp"),
+)
+VPS = vps(pangolin=PangolinSettings(domain="prodg.studio", admin_email="ops@example.org", raw=RAW))
 STATIC = render("traefik/traefik.yml.j2", host=VPS)
 DYNAMIC = yaml.safe_load(render("traefik/dynamic.yml.j2", host=VPS))
 CADDY = shutil.which("caddy")
