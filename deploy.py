@@ -12,6 +12,8 @@ from tasks.edge_nodes import edge_monitors, edge_nodes
 from tasks.firewall import firewall
 from tasks.headscale import headscale
 from tasks.infisical import infisical
+from tasks.node_exporter import node_exporter
+from tasks.postgres_server import postgres_server
 from tasks.vps import vps
 
 job = prepare(inventory, host)
@@ -20,6 +22,10 @@ if "base" in job:
     base(job["base"])
 if "firewall" in job:
     firewall(job["firewall"])
+if "node_exporter" in job:
+    node_exporter(job["node_exporter"])
+if "postgres_server" in job:
+    postgres_server(job["postgres_defaults"], job["postgres_server"])
 if job.stack is not None:
     docker_engine(job.get("docker_repository"), job["docker_engine"])
     if "docs_site" in job:

@@ -15,6 +15,7 @@ from pyinfra.api.state import State
 from pyinfra.context import ctx_state
 from pyinfra_cli.inventory import make_inventory_from_files
 
+from estate import neighbours
 from estate.checks import edge as edge_checks
 from estate.checks import host as host_checks
 from estate.checks import ssh as ssh_checks
@@ -232,13 +233,13 @@ def load(path: Path) -> Estate:
     faults += routes.faults
     keys, found = _mesh(hosts, path.stem)
     faults += found
-    faults += stack_checks.across(stacks, where)
+    faults += [*stack_checks.across(stacks, where), *neighbours.check(hosts, stacks, where)]
     faults += host_checks.check(hosts)
     faults += ssh_checks.check(hosts)
     if faults:
         # What is wrong with a group is wrong with each of its hosts
         raise EstateFaults(list(dict.fromkeys(faults)))
-    return Estate(path, hosts, stacks, ssh, keys)
+    return Estate(path, *neighbours.introduce(hosts, stacks), ssh, keys)
 
 
 def validate(inventory_file: str) -> None:

@@ -47,15 +47,15 @@ def _target(place: Place, port: int | None, tunnel: Stack | None) -> tuple[str, 
 
     A neighbour of the tunnel client is reached on the stack's own network, any other where its host publishes it.
     """
-    service = place.service
+    service, address = place.service, place.host.home_address or place.host.address
     if port is None:
         return None
     if tunnel is place.stack:
         return place.stack.address(service), port
     if service.host_network:
-        return place.host.address, port
+        return address, port
     published = next((item.host for item in service.published if item.container == port), None)
-    return (place.host.address, published) if published else None
+    return (address, published) if published else None
 
 
 class _Builder:

@@ -2,6 +2,24 @@
 
 node = "dl380p"
 
+network = {"bridge": "vmbr0", "network": "10.20.0.0/16", "gateway": "10.20.0.1"}
+
+nameserver = "10.20.0.1"
+
+# What Docker needs in a container (nesting: systemd does, too)
+features = ["nesting", "keyctl"]
+
+# Its compose project, on a container that has services
+stack = {
+    "project": "homelab",
+    "root": "/opt/homelab",
+    "domain": "prodg.studio",
+    "network": "homelab",
+    "subnet": "172.29.0.0/24",
+}
+
+docker = {"source": "docker", "address_pool": "172.31.0.0/16"}
+
 # kernel.*, fs.* and dev.* belong to the Proxmox node; a container may set only what is in its own network namespace.
 sysctl = {
     "net.ipv4.conf.all.accept_redirects": "0",

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from lab.homelab import container_data, node_data
 from lab.hosts import ACME_NAME, B2_ENDPOINT, CONTROLLER, LabHost, Profile, select
 from lab.mesh import lab_mesh
 from lab.paths import lab_paths
@@ -25,7 +26,9 @@ def _data(host: LabHost) -> dict[str, Any]:
     if host.group == "edge":
         data["mesh"] = lab_mesh()
     if host.group == "homelab":
-        data["vmid"] = 100 + number
+        data |= container_data(host.name, 100 + number, registry_mirrors())
+    if host.group == "proxmox":
+        data |= node_data(host.name)
     if host.group in ("mainframe", "vps"):
         ca = lab_paths().ca_cert
         data["tls"] = {

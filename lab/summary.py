@@ -68,7 +68,7 @@ def hints(estate: Estate, paths: LabPaths) -> list[str]:
     """How to reach what the table names."""
     lines = ["A secret's value: estate secrets show inventories/lab.py NAME"]
     for name, stack in estate.stacks.items():
-        site = next((full for _, _, full in stack.routes()), None)
+        site = next((full for _, _, full in stack.routes() if "caddy" in stack), None)
         if site:
             address = estate.hosts[name].address
             lines.append(f"A site: curl --cacert {paths.ca_cert} --resolve {site}:443:{address} https://{site}/")

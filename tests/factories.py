@@ -58,6 +58,8 @@ def homelab(**over: Any) -> HomelabHost:
         "resources": Resources(cpus=4, memory="4g"),
         "vmid": 143,
         "node": "dl380p",
+        "rootfs": {"storage": "local-lvm", "size": "40g"},
+        "network": {"network": "192.0.2.0/24", "gateway": "192.0.2.1"},
         "stack": settings(),
     }
     return HomelabHost(**values | over)

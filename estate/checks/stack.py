@@ -78,7 +78,8 @@ def _routes(host: StackHost, stack: Stack, where: str) -> Iterator[Fault]:
         taken.setdefault(route.host, service.name)
         if service.port is None and route.files is None:
             yield Fault(path, "a route needs a port to send requests to", "declare the service's port")
-    if taken and "caddy" not in stack:
+    # A host without certificates of its own is behind the VPS, which serves its routes
+    if taken and "caddy" not in stack and host.tls is not None:
         yield Fault(f"{where}/services", f"{len(taken)} routes but no caddy to serve them", "add caddy")
     if "caddy" in stack and host.tls is None:
         yield Fault(f"{where}/tls", "missing", "caddy is among the services: say where certificates come from")
@@ -101,19 +102,24 @@ def _dependencies(stack: Stack, where: str) -> Iterator[Fault]:
 
 
 def _limits(host: StackHost, stack: Stack, where: str) -> Iterator[Fault]:
-    total = 0
+    total, cpus = 0, 0.0
     for service in stack.containers:
         path = f"{where}/services/{service.name}/limits"
         if service.limits is None:
             yield Fault(path, "missing", "give it limits: without them one service can starve all others")
             continue
         total += service.limits.memory
+        cpus += service.limits.cpus
         if service.limits.cpus > host.resources.cpus:
             fault = f"{service.limits.cpus:g} CPUs, but {host.name} has {host.resources.cpus:g}"
             yield Fault(f"{path}/cpus", fault, "lower the limit")
     if total > host.resources.memory:
         fault = f"limits of {format_size(total)} in all, but {host.name} has {format_size(host.resources.memory)}"
         yield Fault(f"{where}/services", fault, "lower limits, or take services out")
+
+    if cpus > host.resources.cpus and not isinstance(host, MainframeHost):
+        fault = f"limits of {cpus:g} CPUs in all, but {host.name} has {host.resources.cpus:g}"
+        yield Fault(f"{where}/services", fault, "lower limits: what it has is an allotment, and it keeps within it")
 
 
 def _data(stack: Stack, where: str) -> Iterator[Fault]:

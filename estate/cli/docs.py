@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from estate.cli.errors import FAILED, err, out, readable_faults
-from estate.docs import HEAD, secrets_page, services_page
+from estate.docs import HEAD, homelab_page, secrets_page, services_page
 from estate.edge.fleet_map import fleet_map
 from estate.edge.fleet_page import fleet_page
 from estate.models.host import StackHost
@@ -27,6 +27,7 @@ def pages() -> dict[Path, str]:
     found = {
         DIRECTORY / "services.md": services_page(stack),
         DIRECTORY / "secrets.md": secrets_page(stack, host.backups if isinstance(host, StackHost) else None),
+        DIRECTORY / "homelab.md": homelab_page({n: s for n, s in estate.stacks.items() if n != name}, estate.hosts),
         DIRECTORY / "topology.svg": topology(stack, estate.hosts, name),
         DIRECTORY / "lab-images.md": f"{HEAD}# Images of the lab\n\n{markdown_table()}\n",
     }

@@ -1,7 +1,7 @@
 """The frozen base of every model, and the small value types that they share."""
 
 import re
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -54,9 +54,20 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Cidr = Annotated[str, AfterValidator(_check_cidr)]
 AbsolutePath = Annotated[str, AfterValidator(_check_absolute)]
 SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+
+
+def _check_address(value: str) -> str:
+    try:
+        return str(IPv4Address(value))
+    except ValueError as error:
+        raise ValueError(f"{error}; write for example 10.20.0.10") from None
+
+
 HostName = Annotated[
     str,
     Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", max_length=253),
 ]
+Address = Annotated[str, AfterValidator(_check_address)]
+"""An IPv4 address."""
 UserId = Annotated[str, Field(pattern=r"^\d+:\d+$")]
 """A numeric "UID:GID"."""

@@ -1,14 +1,31 @@
 """Hosts: the data of an inventory, by group, validated once."""
 
+import math
 import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from estate.models.backup import BackupSettings
-from estate.models.base import AbsolutePath, Cidr, Frozen, HostName, Name, Port, Size
+from estate.models.base import AbsolutePath, Address, Cidr, Frozen, HostName, Name, Port, Size
 from estate.models.edge import Mesh, Node
-from estate.models.secret import SecretSpec
+from estate.models.postgres import PostgresSettings
+from estate.models.proxmox import (
+    BackupJob,
+    ContainerNetwork,
+    Feature,
+    Mount,
+    OneLine,
+    OpenIdRealm,
+    PveAccess,
+    PveFirewall,
+    Rootfs,
+    StartOrder,
+    Storage,
+    Swap,
+    Template,
+)
+from estate.models.secret import SecretKind, SecretSpec
 from estate.models.secret_store import SecretStore
 from estate.models.vps import Fail2ban, Ipv4, PangolinSettings, Reserve
 
@@ -27,11 +44,15 @@ class User(Frozen):
 
 
 class OpenPort(Frozen):
-    """A port that the firewall lets in, from everywhere or from `source` only."""
+    """A port that the firewall lets in, from everywhere, from `source` only, or from `clients` only.
+
+    + clients: names of hosts, or of services: then the hosts that run them
+    """
 
     port: Port
     protocol: Literal["tcp", "udp"] = "tcp"
     source: Cidr | None = None
+    clients: tuple[Name, ...] = ()
     purpose: str = ""
 
 
@@ -42,12 +63,40 @@ class Resources(Frozen):
     memory: Size
 
 
+class Scrape(Frozen):
+    """A service's metrics at an address of its host."""
+
+    service: Name
+    port: Port
+    path: str
+
+
+class Neighbour(Frozen):
+    """Another host of the estate, as far as its neighbours have to know it.
+
+    + address: on the home network, where the two differ
+    + scrapes: metrics of its services that other hosts can ask for
+    + exporter: the port of its node exporter, when it has one for others
+    """
+
+    name: Name
+    group: Name
+    address: str
+    services: tuple[Name, ...] = ()
+    scrapes: tuple[Scrape, ...] = ()
+    exporter: Port | None = None
+
+
 class Host(Frozen):
     """What every host has, whatever its group."""
 
     name: Name
     group: Name
     address: str
+    home_address: Address | None = None
+    """Its address on the home network, for a host that is deployed to by another."""
+    neighbours: tuple[Neighbour, ...] = ()
+    """The estate's hosts with itself; filled in when the inventory is loaded."""
     users: tuple[User, ...]
     admin_keys: tuple[str, ...] = Field(min_length=1)
     """Public ed25519 keys that the admins log in with."""
@@ -192,7 +241,43 @@ class MainframeHost(StackHost):
 
 
 class ProxmoxHost(Host):
-    """A Proxmox VE node."""
+    """A Proxmox VE node; what the whole cluster shares is written by its leader."""
+
+    leader: Name
+    """The node that writes storages, backup jobs, realms, access lists and the cluster's firewall."""
+    repository: Literal["no-subscription", "enterprise"] = "no-subscription"
+    release: Name = "trixie"
+    """Debian's name of the release: Proxmox VE 9 is trixie."""
+    capacity: dict[Name, Size] = Field(default_factory=dict)
+    """What of each storage containers may be given on this node, by the storage's name."""
+    storages: tuple[Storage, ...] = ()
+    templates: tuple[Template, ...] = ()
+    """Kept on the node, so that a container can be made while the internet is away."""
+    template_storage: Name = "local"
+    guest_firewall: PveFirewall | None = None
+    """Proxmox's own firewall, of nodes and containers; None: left as it is."""
+    backup_jobs: tuple[BackupJob, ...] = ()
+    realms: tuple[OpenIdRealm, ...] = ()
+    access: PveAccess = PveAccess()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this node writes what the cluster shares."""
+        return self.name == self.leader
+
+    @property
+    def secrets(self) -> dict[str, SecretSpec]:
+        """The secrets of its realms."""
+        specs = [
+            SecretSpec(
+                name=realm.client_secret,
+                kind=SecretKind.PASSWORD,
+                purpose=f"OpenID client of Proxmox's realm {realm.name}",
+                length=64,
+            )
+            for realm in self.realms
+        ]
+        return {spec.name: spec for spec in specs}
 
 
 class NasHost(Host):
@@ -204,6 +289,37 @@ class HomelabHost(StackHost):
 
     vmid: int = Field(ge=100, le=999_999_999)
     node: Name
+    rootfs: Rootfs
+    network: ContainerNetwork
+    swap: Swap = 512 * 1024**2
+    features: tuple[Feature, ...] = ()
+    """Docker wants nesting and keyctl."""
+    mounts: tuple[Mount, ...] = ()
+    start: StartOrder = StartOrder()
+    start_at_boot: bool = True
+    running: bool = True
+    protection: bool = True
+    """Proxmox refuses to destroy it."""
+    unprivileged: bool = True
+    template: Template = "debian-12-standard"
+    template_storage: Name = "local"
+    nameserver: str = ""
+    """Addresses, with spaces between them; empty: the node's own."""
+    search_domain: HostName | None = None
+    timezone: str = Field(default="host", pattern=r"^[A-Za-z0-9_/+-]+$")
+    description: OneLine = ""
+    postgres: PostgresSettings | None = None
+    """Its PostgreSQL, when it is the host that has the shared one."""
+
+    @property
+    def secrets(self) -> dict[str, SecretSpec]:
+        """The passwords of the roles that it serves."""
+        return {d.password.name: d.password for d in self.postgres.databases} if self.postgres else {}
+
+    @property
+    def cores(self) -> int:
+        """What Proxmox gives it: whole cores."""
+        return math.ceil(self.resources.cpus)
 
 
 class VpsHost(StackHost):

@@ -61,5 +61,6 @@ class SecretSpec(Frozen):
 
     @property
     def generated(self) -> bool:
-        """Whether a value can be made here; others are issued by somebody else, or come with their key."""
+        """Whether a value can be made here; an external one is issued by somebody else, a public half comes with
+        its key."""
         return self.kind not in (SecretKind.EXTERNAL, SecretKind.INTEGER, SecretKind.ED25519_PUBLIC)

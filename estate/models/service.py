@@ -11,6 +11,7 @@ from pydantic import Field
 from estate.models.backup import Backup, NoBackup
 from estate.models.base import AbsolutePath, Frozen, HostName, Name, Port, SecretName, Size, UserId
 from estate.models.image import Image
+from estate.models.postgres import Database
 from estate.models.secret import SecretSpec
 
 
@@ -136,11 +137,15 @@ class Credential(Frozen):
 
 
 class Published(Frozen):
-    """A port that answers on the host's public address."""
+    """A port that answers on the host's address.
+
+    + clients: who may use it, by the names of hosts or of the services that run there; none: everybody
+    """
 
     host: Port
     container: Port
     protocol: Literal["tcp", "udp"] = "tcp"
+    clients: tuple[Name, ...] = ()
 
 
 class Metrics(Frozen):
@@ -176,7 +181,8 @@ class Service(Frozen):
     routes: tuple[Route, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
     """Values may name secrets as ${NAME} (Compose fills them in on the host) and, like `command` and
-    `health`, @gateway@, @domain@ and @root@ of the stack."""
+    `health`, @gateway@, @domain@ and @root@ of the stack, @address:NAME@ of a host or service elsewhere, and
+    @networks:NAME@: the addresses of all hosts with that service, as networks; the loopback when there is none."""
     secrets: tuple[SecretSpec, ...] = ()
     secret_files: tuple[SecretFile, ...] = ()
     """Secrets that it takes as files instead of in its environment."""
@@ -193,6 +199,8 @@ class Service(Frozen):
     aliases: tuple[Name, ...] = ()
     """Further names on the network: what alternatives (rclone, MinIO) have in common ("s3")."""
     metrics: Metrics | None = None
+    database: Database | None = None
+    """Its database on the shared PostgreSQL of another host."""
     backup: Backup | NoBackup
     cap_add: tuple[str, ...] = ()
     read_only: bool = True

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import IPv4Network
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from estate.models.base import Frozen
 from estate.models.host import StackSettings
@@ -20,6 +20,8 @@ class Stack(Frozen):
 
     settings: StackSettings
     services: tuple[Service, ...]
+    addresses: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Where others are: the address of a host by its name, those of the hosts that run it by a service's name."""
     public: tuple[PublicResource, ...] = ()
     """What goes through the tunnel, for the stack that has its client."""
 

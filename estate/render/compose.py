@@ -17,6 +17,8 @@ from estate.models.service import Health, Service
 from estate.models.stack import Stack
 
 INPUTS_LABEL = "estate.inputs"
+_ADDRESS = re.compile(r"@address:([a-z0-9-]+)@")
+_NETWORKS = re.compile(r"@networks:([a-z0-9-]+)@")
 _SECRET = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -26,11 +28,23 @@ def digest(value: object) -> str:
 
 
 def placed(stack: Stack, text: str) -> str:
-    """The text with the stack's own words (@gateway@, @domain@, @root@) filled in."""
+    """The text with the stack's own words (@gateway@, @domain@, @root@) and others' addresses filled in."""
     words = {"@gateway@": stack.gateway, "@domain@": stack.settings.domain, "@root@": stack.settings.root}
     for word, value in words.items():
         text = text.replace(word, value)
-    return text
+    text = _ADDRESS.sub(lambda found: stack.addresses[found[1]][0], text)
+    return _NETWORKS.sub(lambda found: ",".join(networks(stack, found[1])), text)
+
+
+def networks(stack: Stack, name: str) -> tuple[str, ...]:
+    """The addresses of a host, or of the hosts with a service, as networks; the loopback when there is none."""
+    return tuple(f"{address}/32" for address in stack.addresses.get(name, ())) or ("127.0.0.1/32",)
+
+
+def elsewhere(service: Service) -> tuple[str, ...]:
+    """The hosts and services whose address the service is told."""
+    texts = (*service.environment.values(), *service.command, *service.entrypoint)
+    return tuple(sorted({name for text in texts for name in _ADDRESS.findall(text)}))
 
 
 def _literal(stack: Stack, text: str) -> str:

@@ -1,11 +1,38 @@
 """The firewall: nftables, only declared ports, Docker's published ports included."""
 
+import re
+from collections.abc import Iterable
+
 from estate.models.desired import Desired, Directory, File, Guard, Handler, Tree, Unit
-from estate.models.host import Host, OpenPort
+from estate.models.host import HomelabHost, Host, OpenPort
 from estate.models.stack import Stack
+from estate.render.node_exporter import SCRAPER, exporter_port
+from estate.render.postgres import PORT as POSTGRES_PORT
 from estate.render.templates import render
 
 TABLE = "estate"
+
+
+def sources(host: Host, clients: Iterable[str]) -> tuple[str, ...]:
+    """The addresses of these hosts, and of the hosts that run these services; names that are no address are left out.
+
+    nft would look a name up once, when it loads the rules: at boot, when nobody answers yet.
+    """
+    names, hosts = set(clients), {n.name for n in host.neighbours}
+    # A host's name counts before a service's: "postgres" is a host here and a service of the mainframe
+    found = [n.address for n in host.neighbours if n.name in names or (names - hosts) & set(n.services)]
+    return tuple(sorted({address for address in found if re.fullmatch(r"[0-9.]+", address)}))
+
+
+def resolved(host: Host, ports: Iterable[OpenPort]) -> tuple[OpenPort, ...]:
+    """The ports with their clients as sources: one for each, none when no client has an address."""
+    found: list[OpenPort] = []
+    for port in ports:
+        if not port.clients:
+            found.append(port)
+            continue
+        found += [port.model_copy(update={"source": f"{a}/32", "clients": ()}) for a in sources(host, port.clients)]
+    return tuple(found)
 
 
 def published_ports(stack: Stack | None) -> tuple[OpenPort, ...]:
@@ -13,10 +40,22 @@ def published_ports(stack: Stack | None) -> tuple[OpenPort, ...]:
     if stack is None:
         return ()
     return tuple(
-        OpenPort(port=p.host, protocol=p.protocol, purpose=service.name)
+        OpenPort(port=p.host, protocol=p.protocol, clients=p.clients, purpose=service.name)
         for service in stack.containers
         for p in service.published
     )
+
+
+def own_ports(host: Host) -> tuple[OpenPort, ...]:
+    """What the host's own tasks answer at, besides what it declares: its PostgreSQL, its metrics."""
+    found = list(host.open_ports)
+    if isinstance(host, HomelabHost) and host.postgres is not None:
+        clients = tuple(sorted({name for database in host.postgres.databases for name in database.clients}))
+        if clients:
+            found.append(OpenPort(port=POSTGRES_PORT, clients=clients, purpose="PostgreSQL"))
+    if port := exporter_port(host):
+        found.append(OpenPort(port=port, clients=(SCRAPER,), purpose="node exporter"))
+    return resolved(host, found)
 
 
 def gateway_ports(stack: Stack | None) -> tuple[int, ...]:
@@ -33,7 +72,8 @@ def firewall(host: Host, stack: Stack | None = None) -> Desired:
         host=host,
         stack=stack,
         table=TABLE,
-        published=published_ports(stack),
+        open_ports=own_ports(host),
+        published=resolved(host, published_ports(stack)),
         gateway_ports=gateway_ports(stack),
     )
     config = File("/etc/nftables.conf", rules.encode(), mode=0o755)

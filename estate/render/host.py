@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from estate.edge.keys import Keys
 from estate.models.desired import Desired
-from estate.models.host import EdgeHost, Host, MainframeHost, StackHost, VpsHost
+from estate.models.host import EdgeHost, HomelabHost, Host, MainframeHost, StackHost, VpsHost
 from estate.models.stack import Stack
 from estate.render.backup import backups
 from estate.render.base import base
@@ -13,6 +13,8 @@ from estate.render.docs_site import docs_site
 from estate.render.edge import TASK, edge
 from estate.render.firewall import firewall
 from estate.render.infisical import HostAccess, infisical
+from estate.render.node_exporter import node_exporter
+from estate.render.postgres import postgres_defaults, postgres_server
 from estate.render.stack import stack_tree
 from estate.render.vps import vps_tasks
 
@@ -32,6 +34,10 @@ def tasks_of(
     if isinstance(host, EdgeHost):
         return {TASK: edge(host, keys, secrets)}
     tasks = [base(host), *([firewall(host, stack)] if host.firewall else [])]
+    if exporter := node_exporter(host):
+        tasks.append(exporter)
+    if isinstance(host, HomelabHost) and host.postgres is not None:
+        tasks += [postgres_defaults(), postgres_server(host, secrets)]
     if isinstance(host, StackHost) and stack is not None:
         repository = docker_repository(host)
         tasks += [repository] if repository else []

@@ -40,7 +40,9 @@ def certificate(name: str, address: str, authority: str | None) -> Expiry:
 
 
 def _certificates(host: StackHost, stack: Stack, silent: list[str]) -> Iterator[Expiry]:
-    root = host.tls.ca_root if host.tls else None
+    if host.tls is None:
+        return
+    root = host.tls.ca_root
     for _, _, name in stack.routes():
         try:
             yield certificate(name, host.address, root)

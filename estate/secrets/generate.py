@@ -44,9 +44,9 @@ def password(length: int) -> str:
 
 
 def generate(spec: SecretSpec) -> dict[str, str]:
-    """Values for one secret: a hash comes with the password behind it, a key with its public half.
+    """Values for one secret (a hash comes with the password behind it, a key with its public half).
 
-    Raises ValueError for one that cannot be made here.
+    Raises ValueError for an external one.
     """
     match spec.kind:
         case SecretKind.PASSWORD:

@@ -31,7 +31,7 @@ NEWT = Service(
     tmpfs=("/tmp",),  # noqa: S108 - in the container
     lint={"CL-0013": "the authorities that the host trusts: public, read-only"},
     # WireGuard in user space: no capability, no device
-    limits=Limits(cpus=0.5, memory="128m", pids=64),
+    limits=Limits(cpus=0.25, memory="128m", pids=64),
     health=Health.command("test", "-f", HEALTH_FILE, start_period=60),
     backup=NoBackup(reason="keeps nothing; its site is Pangolin's, its credentials are secrets"),
 )

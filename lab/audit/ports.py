@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from estate.models.host import Host
 from estate.models.stack import Stack
-from estate.render.firewall import gateway_ports, published_ports
+from estate.render.firewall import gateway_ports, own_ports, published_ports
 from lab.audit.result import Check, none_of
 
 SCRIPT = "echo @@ports\nss -Htunlp\n"
@@ -44,7 +44,7 @@ def parse(lines: Iterable[str]) -> list[Listener]:
 
 def declared(host: Host, stack: Stack | None) -> set[tuple[str, int]]:
     """The protocol and port of everything that may listen on the host."""
-    ports = {(port.protocol, port.port) for port in (*host.open_ports, *published_ports(stack))}
+    ports = {(port.protocol, port.port) for port in (*own_ports(host), *published_ports(stack))}
     return ports | {("tcp", host.sshd_port)} | {("tcp", port) for port in gateway_ports(stack)}
 
 

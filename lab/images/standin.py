@@ -26,23 +26,27 @@ class StandIn:
     program: str
     instructions: tuple[str, ...]
     entries: tuple[Entry, ...] = ()
+    also: tuple[tuple[str, str], ...] = ()
+    """Further packages of lab/standins whose program is in the same image, each with its path."""
     shared: tuple[str, ...] = ()
     """Further packages of lab/standins that it imports."""
 
     def layer(self) -> Layer:
         """Give the image's layer: shared helpers, the package, the program."""
         root = REPOSITORY / "lab" / "standins"
+        programs = ((self.package, self.program), *self.also)
+        packages = (*(package for package, _ in programs), *self.shared)
         sources = [
             root / "__init__.py",
             root / "common.py",
             root / "probes.py",
-            *(source for name in (self.package, *self.shared) for source in sorted((root / name).glob("*.py"))),
+            *(file for name in packages for file in sorted((root / name).glob("*.py"))),
         ]
         modules = [File.of(f"{HOME}/{source.relative_to(REPOSITORY)}", source) for source in sources]
-        program = File(self.program, PROGRAM.format(package=self.package), 0o755)
+        started = [File(path, PROGRAM.format(package=package), 0o755) for package, path in programs]
         init = File(f"{HOME}/lab/__init__.py", "")
         compiled = f"RUN python3 -m compileall -q /{HOME}"
-        return Layer(self.name, (init, *modules, program, *self.entries), (compiled, *self.instructions))
+        return Layer(self.name, (init, *modules, *started, *self.entries), (compiled, *self.instructions))
 
 
 STANDINS = (
@@ -147,7 +151,41 @@ STANDINS = (
         (Dir("etc/traefik"), Dir("plugins-storage", 1000, 1000)),
         shared=("tunnel",),
     ),
-    StandIn("hbbr", "hbbr", "usr/bin/hbbr", ("EXPOSE 21117", 'CMD ["hbbr"]'), shared=("tunnel",)),
+    StandIn(
+        "n8n",
+        "n8n",
+        "usr/local/bin/n8n",
+        ("USER 1000:1000", "WORKDIR /home/node", "ENV HOME=/home/node", "EXPOSE 5678", 'ENTRYPOINT ["n8n"]'),
+        (Dir("home/node", 1000, 1000), Dir("home/node/.n8n", 1000, 1000)),
+    ),
+    StandIn(
+        "rustdesk",
+        "hbbs",
+        "usr/bin/hbbs",
+        ("WORKDIR /data", "EXPOSE 21115 21116 21116/udp 21117", 'CMD ["hbbs"]'),
+        (Dir("data", 1000, 1000),),
+        also=(("hbbr", "usr/bin/hbbr"),),
+        shared=("tunnel",),
+    ),
+    StandIn(
+        "couchdb",
+        "couchdb",
+        "opt/couchdb/bin/couchdb",
+        (
+            "VOLUME /opt/couchdb/data",
+            "EXPOSE 5984",
+            'ENTRYPOINT ["tini", "--", "/docker-entrypoint.sh"]',
+            'CMD ["/opt/couchdb/bin/couchdb"]',
+        ),
+        (
+            Dir("opt/couchdb/data", 5984, 5984, 0o777),
+            Dir("opt/couchdb/etc/default.d"),
+            Dir("opt/couchdb/etc/local.d", 5984, 5984, 0o777),
+            File.of("docker-entrypoint.sh", FILES / "couchdb-entrypoint.sh", 0o755),
+            # The base has no tini, and Docker's own init would not be named in the image
+            File("usr/bin/tini", '#!/bin/sh\n[ "$1" != -- ] || shift\nexec "$@"\n', 0o755),
+        ),
+    ),
 )
 
 

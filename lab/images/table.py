@@ -184,12 +184,32 @@ TABLE: tuple[LabImage, ...] = (
         "format; the badger plugin lets everybody through",
     ),
     LabImage(
-        "hbbr",
+        "n8n",
+        "docker.io/n8nio/n8n:2.41.3",
+        "stand-in",
+        "n8n (npm has it, with more than a gigabyte of packages)",
+        "lab/standins/n8n",
+        "settings of the environment and their _FILE, its database in PostgreSQL over TLS, the encryption key held "
+        "to the settings file and to what it encrypted, /healthz, /healthz/readiness, /metrics, webhooks that are "
+        "not registered; no editor, no workflow runs",
+    ),
+    LabImage(
+        "rustdesk",
         "docker.io/rustdesk/rustdesk-server-s6:1.1.16",
         "stand-in",
-        "RustDesk hbbr",
-        "lab/standins/hbbr",
-        "joins pairs that know the key, over a line in place of RustDesk's protocol",
+        "RustDesk server (hbbs and hbbr; Rust, in no registry)",
+        "lab/standins/hbbs, lab/standins/hbbr",
+        "hbbs: its ports, the key pair from its working directory, refusal of another key, registered devices in "
+        "SQLite; hbbr: joins pairs that know the key; lines of text instead of RustDesk's protobuf messages",
+    ),
+    LabImage(
+        "couchdb",
+        "docker.io/library/couchdb:3.5.2",
+        "stand-in",
+        "CouchDB (Erlang; not in Debian)",
+        "lab/standins/couchdb",
+        "ini files, administrators and users, _security, CORS, documents with revisions and conflicts refused, "
+        "_bulk_docs, _all_docs, _changes, _revs_diff, _local; data in SQLite; no attachments, views, or Mango",
     ),
 )
 

@@ -12,8 +12,9 @@ from estate.output import write
 
 REPO = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
-HOSTS = ("mainframe", "dl380p", "omv", "authentik", "vps", "zurich", "tokyo")
-"""One host of each group, and of the fleet a hub and a spoke: the others of a group differ in their address only."""
+HOMELAB = ("postgres", "authentik", "n8n", "rustdesk", "monitoring", "obsidian")
+HOSTS = ("mainframe", "dl380p", "omv", *HOMELAB, "vps", "zurich", "tokyo")
+"""One host of each group, every container of the homelab, and of the fleet a hub and a spoke."""
 VERBATIM = ("/root/etc/nixos/modules/", "/backups/scripts/estate_backup/")
 """Copies of files/nixos, files/edge and files/backup, but for the one that names the others by their digest."""
 

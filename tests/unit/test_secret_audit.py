@@ -53,7 +53,7 @@ def b64(data):
     return base64.b64encode(data).decode()
 
 
-PASSWORD, USERNAME, HEX, BASE64, ARGON2, AGE, EXTERNAL, INTEGER = SecretKind
+PASSWORD, USERNAME, HEX, BASE64, ARGON2, AGE, ED25519, ED25519_PUBLIC, EXTERNAL, INTEGER = SecretKind
 ISSUED = {"pattern": r"tvly-[A-Za-z0-9]{16,}"}
 HALF = GOOD[:32]
 

@@ -1,14 +1,11 @@
 """The VPS: its budget, what it opens, fail2ban, swap and Pangolin's first start."""
 
-import json
 import os
 import subprocess
 
 import pytest
 import yaml
 from factories import settings, vps
-from pangolin_server import free_port, serving
-from pangolin_server import settings as pangolin_settings
 
 from estate.checks.vps import check
 from estate.models.service import Limits, Published
@@ -20,12 +17,9 @@ from estate.render.firewall import firewall
 from estate.render.host import tasks_of
 from estate.render.stack import stack_tree
 from estate.render.templates import render
-from estate.render.vps import pangolin
 from estate.secrets.placeholders import placeholders
 from estate.services import CATALOG
 from estate.services.gerbil import RUSTDESK_RAW
-from lab.standins.pangolin.app import External
-from lab.standins.pangolin.store import Store
 
 NAMES = ("pangolin", "gerbil", "traefik", "hbbr")
 OWN = settings(project="edge", root="/opt/edge", domain="example.org", network="edge")
@@ -157,70 +151,9 @@ def test_the_tasks_of_a_vps_come_in_their_order():
     assert list(tasks_of(vps(services=(), pangolin=None, fail2ban=None), None, {})) == ["base", "firewall", "vps"]
 
 
-PODS = '#!/bin/sh\n[ "$1" = inspect ] && echo 127.0.0.1\n'
-
-
-def run_pangolin(tmp_path, port, *words):
-    """The script that Pangolin is set up with, against a server at a port of ours."""
-    secrets = {
-        "PANGOLIN_ADMIN_PASSWORD": "Aa1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-        "PANGOLIN_SETUP_TOKEN": "t" * 32,
-        "NEWT_ID": "unewt",
-        "NEWT_SECRET": "poison-newt-secret",
-    }
-    files = {file.path: file for file in pangolin(stack(), vps().pangolin, secrets).tree.files}
-    values = files["/opt/edge/secrets/pangolin.json"]
-    assert (values.mode, values.mask) == (0o400, "whole")
-    (tmp_path / "pangolin.json").write_bytes(values.content)
-    script = files["/usr/local/sbin/estate-pangolin"].content.decode()
-    assert "poison" not in script
-    script = script.replace(values.path, str(tmp_path / "pangolin.json")).replace(":3000/", f":{port}/")
-    (tmp_path / "script").write_text(script)
-    (tmp_path / "docker").write_text(PODS)
-    (tmp_path / "docker").chmod(0o755)
-    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
-    argv = ["sh", "-x", str(tmp_path / "script"), *words]
-    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_pangolin_is_set_up_once_and_no_value_is_ever_an_argument(tmp_path):
-    port = free_port()
-    store = Store(tmp_path / "db")
-    with serving(External(store, pangolin_settings()).app(), port):
-        assert run_pangolin(tmp_path, port, "--check").returncode == 1
-        assert not store.complete, "looking changes nothing"
-        made = run_pangolin(tmp_path, port)
-        assert made.returncode == 0, made.stderr
-        assert [site["niceId"] for site in store.sites("homelab")] == ["homelab"]
-        assert store.newt("unewt", "poison-newt-secret")
-        again = run_pangolin(tmp_path, port, "--check")
-        assert again.returncode == 0, again.stderr
-        assert run_pangolin(tmp_path, port).returncode == 0
-        assert len(store.sites("homelab")) == 1
-    # `sh -x` shows every argument of every command
-    for trace in (made, again):
-        assert "poison" not in trace.stdout + trace.stderr
-        assert "Aa1aaa" not in trace.stdout + trace.stderr
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tmp.")] == []
-
-
-def test_a_refusal_of_pangolin_is_said_without_values(tmp_path):
-    port = free_port()
-    with serving(External(Store(tmp_path / "db"), pangolin_settings(PANGOLIN_SETUP_TOKEN="x" * 32)).app(), port):
-        refused = run_pangolin(tmp_path, port)
-    assert refused.returncode == 1
-    assert "Pangolin answers 400 to PUT /auth/set-server-admin: Invalid or expired setup token" in refused.stderr
-
-
 def test_swap_is_the_machines_own_in_a_container(tmp_path):
     script = render("vps/estate-swap.sh.j2", size=1024**2)
     (tmp_path / "systemd-detect-virt").write_text("#!/bin/sh\nexit 0\n")
     (tmp_path / "systemd-detect-virt").chmod(0o755)
     environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     assert subprocess.run(["sh", "-c", script], env=environment, check=False).returncode == 0
-
-
-def test_rendered_settings_are_json_with_every_value(tmp_path):
-    run_pangolin(tmp_path, 1)
-    document = json.loads((tmp_path / "pangolin.json").read_text())
-    assert document["password"].endswith("!"), "Pangolin wants a special character"

@@ -1,0 +1,62 @@
+"""The lab's Proxmox nodes and containers: production's sizes at the lab's addresses."""
+
+from typing import Any
+
+from lab.hosts import CONTROLLER, SUBNET
+
+_SIZES = {
+    "postgres": (2, 4, 20),
+    "authentik": (2, 3, 30),
+    "n8n": (4, 4, 40),
+    "rustdesk": (2, 2, 10),
+    "monitoring": (2, 4, 50),
+    "obsidian": (2, 2, 50),
+}
+"""Cores, GiB of memory and of disk (seed 002)."""
+_SERVICES = {
+    "authentik": ("authentik-server", "authentik-worker"),
+    "n8n": ("n8n",),
+    "rustdesk": ("hbbs",),
+    "monitoring": ("hl-prometheus", "hl-grafana", "newt"),
+    "obsidian": ("couchdb",),
+}
+_POSTGRES = 17
+"""That of the lab's Debian, trixie; production's containers are bookworm with 15."""
+_NODES = {"dl380p": (32, 96), "i5": (8, 8)}
+
+
+def container_data(name: str, vmid: int, mirrors: list[str]) -> dict[str, Any]:
+    """What a container's declaration has of its own in the lab.
+
+    + mirrors: where its engine finds images
+    """
+    cores, memory, disk = _SIZES[name]
+    return {
+        "vmid": vmid,
+        "resources": {"cpus": cores, "memory": f"{memory}g"},
+        "rootfs": {"storage": "local-lvm", "size": f"{disk}g"},
+        "network": {"bridge": "vmbr0", "network": SUBNET, "gateway": CONTROLLER},
+        "nameserver": "",
+        "docker": {"source": "distribution", "registry_mirrors": mirrors, "address_pool": "172.31.0.0/16"},
+        "services": _SERVICES.get(name, ()),
+        **({"postgres": {"version": _POSTGRES}} if name == "postgres" else {}),
+    }
+
+
+def node_data(name: str) -> dict[str, Any]:
+    """What a node's declaration has of its own in the lab."""
+    cores, memory = _NODES[name]
+    return {
+        "resources": {"cpus": cores, "memory": f"{memory}g"},
+        "guest_firewall": {"management": [SUBNET]},
+        "storages": [
+            {
+                "kind": "nfs",
+                "name": "omv",
+                "server": "10.99.0.33",
+                "export": "/export/backups",
+                "content": ["backup"],
+                "retention": {"daily": 7, "weekly": 4, "monthly": 6},
+            },
+        ],
+    }

@@ -1,0 +1,3 @@
+"""Stand-in for RustDesk's ID server."""
+
+SOFTWARE = "RustDesk hbbs"
