@@ -15,6 +15,7 @@ from tasks.infisical import infisical
 from tasks.node_exporter import node_exporter
 from tasks.postgres_server import postgres_server
 from tasks.proxmox import proxmox
+from tasks.vps import vps
 
 job = prepare(inventory, host)
 
@@ -39,6 +40,8 @@ if job.stack is not None:
         backups(job["backups"])
 if "proxmox" in job:
     proxmox(job.host, job.containers, job.tasks, job.loaded.values)
+if "vps" in job:
+    vps(job["vps"], job.get("pangolin"), job.get("fail2ban"))
 if "edge" in job:
     edge_nodes(host, inventory.get_active_hosts(), job["edge"], job.host, job.keys)
     if job.host.is_hub:

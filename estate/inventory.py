@@ -22,14 +22,16 @@ from estate.checks import proxmox as proxmox_checks
 from estate.checks import ssh as ssh_checks
 from estate.checks import sso as sso_checks
 from estate.checks import stack as stack_checks
+from estate.checks import vps as vps_checks
 from estate.edge.keys import Keys, keys_path, load_keys
 from estate.models.edge import Mesh
 from estate.models.faults import EstateFaults, Fault, did_you_mean, faults_of
-from estate.models.host import GROUPS, EdgeHost, Host, StackHost
+from estate.models.host import GROUPS, EdgeHost, Host, StackHost, VpsHost
 from estate.models.image import image
 from estate.models.service import Service
 from estate.models.stack import Stack
 from estate.render.templates import ROOT
+from estate.routes import public_routes, with_routes
 from estate.services import CATALOG
 
 _loading: list[str] = []
@@ -227,6 +229,10 @@ def load(path: Path) -> Estate:
             if stack is not None:
                 stacks[name] = stack
                 faults += stack_checks.check(host, stack, where[name])
+                faults += vps_checks.check(host, stack, where[name]) if isinstance(host, VpsHost) else []
+    routes = public_routes(hosts, stacks)
+    stacks = with_routes(stacks, routes)
+    faults += routes.faults
     keys, found = _mesh(hosts, path.stem)
     faults += found
     faults += [*stack_checks.across(stacks, where), *neighbours.check(hosts, stacks, where)]

@@ -72,7 +72,7 @@ homelab = [
             "resources": {"cpus": 2, "memory": "4g"},
             "rootfs": {"storage": "local-lvm", "size": "50g"},
             "start": {"order": 3},
-            "services": ["hl-prometheus", "hl-grafana"],
+            "services": ["hl-prometheus", "hl-grafana", "newt"],
         },
     ),
     (

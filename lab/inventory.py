@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from lab.homelab import container_data, node_data
-from lab.hosts import ACME_NAME, B2_ENDPOINT, LabHost, Profile, select
+from lab.hosts import ACME_NAME, B2_ENDPOINT, CONTROLLER, LabHost, Profile, select
 from lab.mesh import lab_mesh
 from lab.paths import lab_paths
 
@@ -29,22 +29,27 @@ def _data(host: LabHost) -> dict[str, Any]:
         data |= container_data(host.name, 100 + number, registry_mirrors())
     if host.group == "proxmox":
         data |= node_data(host.name)
-    if host.group == "mainframe":
+    if host.group in ("mainframe", "vps"):
         ca = lab_paths().ca_cert
         data["tls"] = {
             "email": "lab@example.org",
             "directory": _ACME_DIRECTORY,
             "ca_root": ca.read_text() if ca.exists() else None,
         }
-        data["backups"] = backups()
         data["docker"] = {"source": "distribution", "registry_mirrors": registry_mirrors()}
+    if host.group == "mainframe":
+        data["backups"] = backups()
+    if host.group == "vps":
+        data["backups"] = backups("VpsBackup", "/opt/edge")
+        data["fail2ban"] = {"ignore": [f"{CONTROLLER}/32"]}
+        data["public_address"] = host.address
     return data
 
 
-def backups() -> dict[str, Any]:
-    """Where the lab's backups go: B2's stand-in over S3, and the mainframe's own disk."""
-    b2 = {"kind": "rclone", "name": "b2", "type": "s3", "bucket": "MainframeBackup", "endpoint": B2_ENDPOINT}
-    local = {"kind": "directory", "name": "local", "path": "/opt/prodg/backups/sets", "keep_newest": 2}
+def backups(bucket: str = "MainframeBackup", root: str = "/opt/prodg") -> dict[str, Any]:
+    """Where the lab's backups go: B2's stand-in over S3, and the host's own disk."""
+    b2 = {"kind": "rclone", "name": "b2", "type": "s3", "bucket": bucket, "endpoint": B2_ENDPOINT}
+    local = {"kind": "directory", "name": "local", "path": f"{root}/backups/sets", "keep_newest": 2}
     # A lab has its sets when a test makes them, and nobody drills it every week
     return {"stores": [b2, local], "drill": {"refuse_after": 0}, "schedules": {"delay": 0}}
 

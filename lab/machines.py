@@ -9,7 +9,7 @@ from lab.apt import machine_authorities, machine_settings
 from lab.containers import Container
 from lab.docker import Docker
 from lab.errors import LabError
-from lab.hosts import ACME, ACME_NAME, CONTROLLER, HUB, PUBLIC_NAMES, REGISTRY, REGISTRY_NAMES, LabHost
+from lab.hosts import ACME, ACME_NAME, CONTROLLER, HUB, PUBLIC_NAMES, REGISTRY, REGISTRY_NAMES, VPS_NAMES, LabHost
 from lab.paths import LabPaths
 
 BOOT_SECONDS = 180
@@ -81,7 +81,7 @@ def _names(host: LabHost) -> tuple[str, ...]:
     """The public names that lead to this host."""
     if host.group == "edge":
         return (host.public_name,)
-    return PUBLIC_NAMES if host.group == "mainframe" else ()
+    return {"mainframe": PUBLIC_NAMES, "vps": VPS_NAMES}.get(host.group, ())
 
 
 def _kuma(paths: LabPaths, host: LabHost) -> tuple[str, ...]:

@@ -10,7 +10,20 @@ from pathlib import Path
 from lab.cities import delays
 from lab.containers import Container
 from lab.errors import LabError
-from lab.hosts import ACME, ACME_NAME, HOSTS, HUB, MAINFRAME, NETWORK, PUBLIC_NAMES, REGISTRY, REGISTRY_NAMES, ROAD
+from lab.hosts import (
+    ACME,
+    ACME_NAME,
+    HOSTS,
+    HUB,
+    MAINFRAME,
+    NETWORK,
+    PUBLIC_NAMES,
+    REGISTRY,
+    REGISTRY_NAMES,
+    ROAD,
+    VPS,
+    VPS_NAMES,
+)
 from lab.paths import LabPaths
 
 PUSH_TO = "127.0.0.1:5000"
@@ -75,7 +88,11 @@ def acme(paths: LabPaths, image: str, public_names: Sequence[str] = PUBLIC_NAMES
         command=("caddy", "run", "--adapter", "caddyfile", "--config", "/lab/Caddyfile"),
         options=("--env=HOME=/var/lib/caddy", "--restart=on-failure"),
         aliases=(ACME_NAME,),
-        add_hosts=(*((name, MAINFRAME) for name in public_names), *((host.public_name, host.address) for host in edge)),
+        add_hosts=(
+            *((name, MAINFRAME) for name in public_names),
+            *((name, VPS) for name in VPS_NAMES),
+            *((host.public_name, host.address) for host in edge),
+        ),
         seed={
             "/lab/Caddyfile": (_CADDYFILE % ACME_NAME).encode(),
             "/lab/ca.crt": paths.ca_cert.read_bytes(),

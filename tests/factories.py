@@ -3,8 +3,9 @@
 from runpy import run_path
 from typing import Any
 
-from estate.models.host import HomelabHost, MainframeHost, Resources, StackSettings, Tls, User
+from estate.models.host import HomelabHost, MainframeHost, Resources, StackSettings, Tls, User, VpsHost
 from estate.models.stack import Stack
+from estate.models.vps import Fail2ban, PangolinSettings
 from estate.render.templates import ROOT
 from estate.services import CATALOG
 
@@ -62,3 +63,23 @@ def homelab(**over: Any) -> HomelabHost:
         "stack": settings(),
     }
     return HomelabHost(**values | over)
+
+
+def vps(**over: Any) -> VpsHost:
+    """A VPS with the seed's size and its services."""
+    values: dict[str, Any] = {
+        "name": "vps",
+        "group": "vps",
+        "address": "192.0.2.20",
+        "users": (User(name="ops", admin=True),),
+        "admin_keys": ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFake0000000000000000000000000000000000000000 ops",),
+        "resources": Resources(cpus=2, memory="4g"),
+        "stack": settings(project="edge", root="/opt/edge", domain="example.org"),
+        "services": ("pangolin", "gerbil", "traefik", "hbbr"),
+        "tls": Tls(email="ops@example.org"),
+        "public_address": "192.0.2.20",
+        "swap": "2g",
+        "pangolin": PangolinSettings(domain="example.org", admin_email="ops@example.org"),
+        "fail2ban": Fail2ban(ignore=("198.51.100.0/24",)),
+    }
+    return VpsHost(**values | over)

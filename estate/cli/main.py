@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from estate.cli import backup, docs, edge, history, homelab, hosts, lab, secrets
+from estate.cli import backup, docs, edge, history, homelab, hosts, lab, secrets, vps
 from estate.cli.errors import FAILED, err, out, readable_faults
 from estate.exit_codes import ExitCode
 
@@ -18,6 +18,7 @@ app.add_typer(hosts.app, name="hosts")
 app.add_typer(edge.app, name="edge")
 app.add_typer(backup.app, name="backup")
 app.add_typer(homelab.app, name="homelab")
+app.add_typer(vps.app, name="vps")
 app.command("docs")(docs.docs)
 app.command("history")(history.history)
 

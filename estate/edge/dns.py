@@ -4,7 +4,7 @@ A record is ours when its comment is "estate:edge:NODE" and its name NODE's own 
 Every record of ours is an A record, DNS only: behind Cloudflare's proxy, TLS would end there and not in the vault.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -85,18 +85,34 @@ def diff(mesh: Mesh, addresses: Mapping[str, str], records: Iterable[Record]) ->
     + records: every record of the zone
     Records of nodes that are declared no more are changes too.
     """
+    wishes = {node: wanted(mesh, node, address) for node, address in addresses.items()}
+    declared = {node.name for node in mesh.nodes}
+    return compare(wishes, declared, records, lambda record: owner(record, mesh.domain), "its node is declared no more")
+
+
+def compare(
+    wishes: Mapping[str, Record],
+    declared: Set[str],
+    records: Iterable[Record],
+    owned: Callable[[Record], str],
+    why: str,
+) -> Diff:
+    """What differs from the wished records, one a key.
+
+    + declared: every key that there may be; a record of ours with another one goes, `why` says the reason
+    + owned: the key that a record of ours is for; empty when it is not ours
+    """
     records = list(records)
     changes: list[Change] = []
     conflicts: list[Conflict] = []
-    for node, address in addresses.items():
-        there = [record for record in records if record.name == f"{node}.{mesh.domain}"]
-        others = [record for record in there if _in_the_way(record, mesh.domain)]
-        conflicts += [Conflict(node, record) for record in others]
-        own = [record for record in there if owner(record, mesh.domain) == node]
-        changes += _of_node(wanted(mesh, node, address), node, own, blocked=bool(others))
-    declared = {node.name for node in mesh.nodes}
-    stray = [record for record in records if owner(record, mesh.domain) not in {"", *declared}]
-    changes += [Change("remove", owner(r, mesh.domain), r, "its node is declared no more") for r in stray]
+    for key, wish in wishes.items():
+        there = [record for record in records if record.name == wish.name]
+        others = [record for record in there if record.type in _IN_THE_WAY and not owned(record)]
+        conflicts += [Conflict(key, record) for record in others]
+        own = [record for record in there if owned(record) == key]
+        changes += _of_node(wish, key, own, blocked=bool(others))
+    stray = [record for record in records if owned(record) not in {"", *declared}]
+    changes += [Change("remove", owned(record), record, why) for record in stray]
     return Diff(tuple(changes), tuple(conflicts))
 
 
@@ -122,7 +138,3 @@ def _differences(found: Record, wish: Record) -> str:
     if found.ttl != wish.ttl:
         said.append(f"its TTL is {found.ttl}")
     return ", ".join(said)
-
-
-def _in_the_way(record: Record, domain: str) -> bool:
-    return record.type in _IN_THE_WAY and not owner(record, domain)

@@ -27,6 +27,7 @@ from estate.models.proxmox import (
 )
 from estate.models.secret import SecretKind, SecretSpec
 from estate.models.secret_store import SecretStore
+from estate.models.vps import Fail2ban, Ipv4, PangolinSettings, Reserve
 
 ModuleName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
 _KEY = r"^(ssh-ed25519|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]+={0,2}( [^\n]*)?$"
@@ -327,6 +328,15 @@ class HomelabHost(StackHost):
 
 class VpsHost(StackHost):
     """The small public edge of the homelab."""
+
+    public_address: Ipv4 | None = None
+    """Where its names lead to (`estate vps dns`)."""
+    reserve: Reserve = Reserve()
+    """What the limits of its services leave to the system."""
+    swap: Size | None = None
+    """Bytes of swap in a file; a container has that of its machine."""
+    pangolin: PangolinSettings | None = None
+    fail2ban: Fail2ban | None = None
 
 
 class EdgeHost(Host):

@@ -205,6 +205,8 @@ class Service(Frozen):
     cap_add: tuple[str, ...] = ()
     read_only: bool = True
     host_network: bool = False
+    network_of: Name | None = None
+    """The service whose network namespace it lives in: ports are that one's to publish."""
     pid_host: bool = False
     stop_grace_period: int = 30
     migration: Migration | None = None

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from estate.models.base import Frozen
 from estate.models.host import StackSettings
+from estate.models.public import PublicResource
 from estate.models.secret import SecretSpec
 from estate.models.service import Credential, Route, Service
 
@@ -21,6 +22,8 @@ class Stack(Frozen):
     services: tuple[Service, ...]
     addresses: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Where others are: the address of a host by its name, those of the hosts that run it by a service's name."""
+    public: tuple[PublicResource, ...] = ()
+    """What goes through the tunnel, for the stack that has its client."""
 
     @property
     def compose_dir(self) -> str:
@@ -60,7 +63,7 @@ class Stack(Frozen):
 
     def address(self, service: Service) -> str:
         """Where containers reach the service: its name, or the host's gateway address."""
-        return self.gateway if service.host_network else service.name
+        return self.gateway if service.host_network else service.network_of or service.name
 
     @property
     def secrets_dir(self) -> str:

@@ -151,6 +151,8 @@ def compose_service(stack: Stack, service: Service) -> dict[str, Any]:
         definition["pid"] = "host"
     if service.host_network:
         definition["network_mode"] = "host"
+    elif service.network_of:
+        definition["network_mode"] = f"service:{service.network_of}"
     else:
         network = stack.settings.network
         definition["networks"] = {network: {"aliases": list(service.aliases)} if service.aliases else {}}
@@ -175,10 +177,17 @@ def compose_file(stack: Stack, secrets: Mapping[str, str], files: Mapping[str, M
 
     + files: by service, the digests of the configuration files whose change recreates its container
     """
-    services = {}
+    services: dict[str, dict[str, Any]] = {}
+    definitions = {service.name: compose_service(stack, service) for service in stack.containers}
+    made = {
+        service.name: inputs(service, definitions[service.name], secrets, files.get(service.name, {}))
+        for service in stack.containers
+    }
     for service in stack.containers:
-        definition = compose_service(stack, service)
-        made_from = inputs(service, definition, secrets, files.get(service.name, {}))
+        definition, made_from = definitions[service.name], made[service.name]
+        if service.network_of:
+            # Whoever lives in another's network has to move when that one is made anew
+            made_from = made_from | {f"network of {service.network_of}": digest(made[service.network_of])}
         label = json.dumps(made_from, sort_keys=True, separators=(",", ":"))
         services[service.name] = definition | {"labels": {INPUTS_LABEL: label.replace("$", "$$")}}
     settings = stack.settings

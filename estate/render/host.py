@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from estate.edge.keys import Keys
 from estate.models.desired import Desired
-from estate.models.host import EdgeHost, HomelabHost, Host, MainframeHost, ProxmoxHost, StackHost
+from estate.models.host import EdgeHost, HomelabHost, Host, MainframeHost, ProxmoxHost, StackHost, VpsHost
 from estate.models.stack import Stack
 from estate.render.backup import backups
 from estate.render.base import base
@@ -17,6 +17,7 @@ from estate.render.node_exporter import node_exporter
 from estate.render.postgres import postgres_defaults, postgres_server
 from estate.render.proxmox import Guest, proxmox, proxmox_firewall
 from estate.render.stack import stack_tree
+from estate.render.vps import vps_tasks
 
 
 def tasks_of(
@@ -53,4 +54,6 @@ def tasks_of(
             tasks.append(backups(host, stack, secrets))
     if isinstance(host, ProxmoxHost):
         tasks += [proxmox(host), *([proxmox_firewall(host, guests)] if host.guest_firewall else [])]
+    if isinstance(host, VpsHost):
+        tasks += vps_tasks(host, stack, secrets)
     return {task.task: task for task in tasks}

@@ -141,16 +141,17 @@ def sync_records(mesh: Mesh, dns: Dns, addresses: Mapping[str, str], say: Say) -
     zone = dns.zone(mesh.domain)
     found = records_of.diff(mesh, addresses, dns.records(zone))
     # A record of a node that is declared no more goes with `destroy`, never in passing
-    _write(dns, zone, (change for change in found.changes if change.node in addresses), say)
+    write_records(dns, zone, (change for change in found.changes if change.node in addresses), say)
 
 
 def remove_records(mesh: Mesh, dns: Dns, found: records_of.Diff, say: Say) -> None:
     """Remove the records of a node that goes; each is said. Raises ApiError."""
     if found.changes:
-        _write(dns, dns.zone(mesh.domain), found.changes, say)
+        write_records(dns, dns.zone(mesh.domain), found.changes, say)
 
 
-def _write(dns: Dns, zone: Zone, changes: Iterable[records_of.Change], say: Say) -> None:
+def write_records(dns: Dns, zone: Zone, changes: Iterable[records_of.Change], say: Say) -> None:
+    """Make the changes one by one; each is said. Raises ApiError."""
     do = {"add": dns.add, "change": dns.change, "remove": dns.remove}
     for change in changes:
         do[change.kind](zone, change.record)

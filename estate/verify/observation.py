@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from estate.models.desired import Desired
-from estate.models.host import HomelabHost, Host, StackHost
+from estate.models.host import HomelabHost, Host, StackHost, VpsHost
 from estate.models.stack import Stack
 from estate.render.backup_config import backups_dir
+from estate.render.fail2ban import jails
 from estate.render.shell import shell, variables
 from estate.verify.expected import is_database, is_queue
 
@@ -85,6 +86,7 @@ def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
         "POSTGRES": postgres_databases(host),
         "SECRETS": [stack.secrets_dir] if stack else [],
         "UNITS": [unit.name for task in tasks for unit in task.units],
+        "JAILS": list(jails(stack)) if isinstance(host, VpsHost) and host.fail2ban else [],
         "PROJECT": [stack.settings.project] if stack else [],
         "SERVICES": [service.name for service in stack.containers] if stack else [],
         "DATABASES": [service.name for service in stack.containers if is_database(service)] if stack else [],

@@ -1,5 +1,6 @@
 # Read-only: prints what the verification wants to know, in sections that begin with "@@NAME".
-# Reads ADMINS PATHS KEYS UNITS PROJECT, POSTGRES (databases of a server without a container) and, where there is a stack, the names of its SERVICES, of which
+# Reads ADMINS PATHS KEYS UNITS PROJECT JAILS (of fail2ban), POSTGRES (databases of a server without a container) and,
+# where there is a stack, the names of its SERVICES, of which
 # DATABASES are PostgreSQL and QUEUES Redis; BACKUPS is where the backups lie. No secret is printed, nor put into the arguments of a process.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 section() { printf '@@%s\n' "$1"; }
@@ -20,6 +21,11 @@ section units; for unit in $UNITS; do
     printf '%s\t%s\t%s\n' "$unit" "$(systemctl is-enabled "$unit" 2>/dev/null)" "$(systemctl show --property=ActiveState,ConditionResult --value "$unit" | tr '\n' ' ')"
 done
 section nft; nft list table inet estate 2>/dev/null | head -n 3
+if [ -n "$JAILS" ]; then
+    section fail2ban; for jail in $JAILS; do fail2ban-client status "$jail" >/dev/null 2>&1 && echo "$jail"; done
+    # A ban in another chain would let everybody through to what Docker publishes
+    section fail2ban-action; fail2ban-client get sshd action nftables actionstart 2>/dev/null
+fi
 section journald; systemd-analyze cat-config systemd/journald.conf 2>/dev/null | grep -v '^[#;]'
 if [ -n "$POSTGRES" ]; then
     # As root of the server's own account; roles are tried as clients, over TCP, with what they were given

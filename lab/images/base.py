@@ -14,7 +14,7 @@ from lab.run import as_root
 REDIS_SUITE = "bookworm"  # the last Debian suite with Redis 7
 PACKAGES = (
     *("bash", "busybox", "ca-certificates", "curl", "netbase", "tzdata"),
-    *("python3", "python3-argon2", "python3-cryptography", "python3-psycopg"),
+    *("python3", "python3-aioquic", "python3-argon2", "python3-cryptography", "python3-psycopg"),
     *("python3-starlette", "python3-uvicorn", "python3-yaml"),
     *("caddy", "prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "redis-tools"),
 )

@@ -29,17 +29,20 @@ class StandIn:
     entries: tuple[Entry, ...] = ()
     also: tuple[tuple[str, str], ...] = ()
     """Further packages of lab/standins whose program is in the same image, each with its path."""
+    shared: tuple[str, ...] = ()
+    """Further packages of lab/standins that it imports."""
 
     def layer(self) -> Layer:
         """Give the image's layer: shared helpers, the package, the program."""
         root = REPOSITORY / "lab" / "standins"
         programs = ((self.package, self.program), *self.also)
+        packages = (*(package for package, _ in programs), *self.shared)
         sources = [
             root / "__init__.py",
             root / "common.py",
             root / "probes.py",
             root / "rows.py",
-            *(file for package, _ in programs for file in sorted((root / package).glob("*.py"))),
+            *(file for name in packages for file in sorted((root / name).glob("*.py"))),
         ]
         modules = [File.of(f"{HOME}/{source.relative_to(REPOSITORY)}", source) for source in sources]
         started = [File(path, PROGRAM.format(package=package), 0o755) for package, path in programs]
@@ -150,6 +153,23 @@ STANDINS = (
         ("USER 1000:1000", "WORKDIR /srv", "EXPOSE 8000", 'CMD ["hermes-api"]'),
     ),
     StandIn(
+        "pangolin",
+        "pangolin",
+        "usr/local/bin/pangolin",
+        ("WORKDIR /app", "EXPOSE 3000 3001 3002", 'CMD ["pangolin"]'),
+        (Dir("app"), Dir("app/config")),
+    ),
+    StandIn("gerbil", "gerbil", "usr/local/bin/gerbil", ('ENTRYPOINT ["/usr/local/bin/gerbil"]',), shared=("tunnel",)),
+    StandIn("newt", "newt", "usr/local/bin/newt", ('ENTRYPOINT ["/usr/local/bin/newt"]',), shared=("tunnel",)),
+    StandIn(
+        "traefik",
+        "traefik",
+        "usr/local/bin/traefik",
+        ("EXPOSE 80", 'ENTRYPOINT ["/usr/local/bin/traefik"]'),
+        (Dir("etc/traefik"), Dir("plugins-storage", 1000, 1000)),
+        shared=("tunnel",),
+    ),
+    StandIn(
         "n8n",
         "n8n",
         "usr/local/bin/n8n",
@@ -160,8 +180,10 @@ STANDINS = (
         "rustdesk",
         "hbbs",
         "usr/bin/hbbs",
-        ("WORKDIR /data", "EXPOSE 21115 21116 21116/udp", 'CMD ["hbbs"]'),
+        ("WORKDIR /data", "EXPOSE 21115 21116 21116/udp 21117", 'CMD ["hbbs"]'),
         (Dir("data", 1000, 1000),),
+        also=(("hbbr", "usr/bin/hbbr"),),
+        shared=("tunnel",),
     ),
     StandIn(
         "couchdb",

@@ -158,6 +158,43 @@ TABLE: tuple[LabImage, ...] = (
         "/health with its dependencies, token check, canned and labelled answers, metrics",
     ),
     LabImage(
+        "pangolin",
+        "docker.io/fosrl/pangolin:1.23.0",
+        "stand-in",
+        "Pangolin",
+        "lab/standins/pangolin",
+        "configuration checks, first admin by the setup token, log-in, organizations, sites, blueprints (sites and raw "
+        "ports, refused as a whole), what Traefik and Gerbil are told; no dashboard, no log-in of visitors, no rules",
+    ),
+    LabImage(
+        "gerbil",
+        "docker.io/fosrl/gerbil:1.4.2",
+        "stand-in",
+        "Gerbil",
+        "lab/standins/gerbil",
+        "the tunnels' end on its UDP port, over QUIC in WireGuard's place (which Newt speaks without a device, and no "
+        "package can): encrypted, opened from the homelab, TCP and UDP; an address in the tunnel for each site",
+    ),
+    LabImage(
+        "newt",
+        "docker.io/fosrl/newt:1.15.0",
+        "stand-in",
+        "Newt",
+        "lab/standins/newt",
+        "its environment, blueprint applied again and again, the health file, the other end of that tunnel: data "
+        "really flow to the targets; by HTTP and not by WebSocket it learns what goes through",
+    ),
+    LabImage(
+        "traefik",
+        "docker.io/library/traefik:v3.7.9",
+        "stand-in",
+        "Traefik",
+        "lab/standins/traefik",
+        "static and dynamic configuration with its refusals, file and HTTP provider, carried out by a real Caddy: "
+        "ACME, TLS versions, redirection, headers, reverse proxy; raw TCP and UDP ports; access log in the common "
+        "format; the badger plugin lets everybody through",
+    ),
+    LabImage(
         "n8n",
         "docker.io/n8nio/n8n:2.41.3",
         "stand-in",
@@ -171,10 +208,10 @@ TABLE: tuple[LabImage, ...] = (
         "rustdesk",
         "docker.io/rustdesk/rustdesk-server-s6:1.1.16",
         "stand-in",
-        "RustDesk server (hbbs; Rust, in no registry)",
-        "lab/standins/hbbs",
-        "its ports, the key pair from its working directory, refusal of another key, registered devices in SQLite; "
-        "lines of text instead of RustDesk's protobuf messages",
+        "RustDesk server (hbbs and hbbr; Rust, in no registry)",
+        "lab/standins/hbbs, lab/standins/hbbr",
+        "hbbs: its ports, the key pair from its working directory, refusal of another key, registered devices in "
+        "SQLite; hbbr: joins pairs that know the key; lines of text instead of RustDesk's protobuf messages",
     ),
     LabImage(
         "couchdb",

@@ -117,6 +117,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "with_service(*names): only for hosts whose stack has these services")
 
 
+@pytest.fixture(scope="session")
+def estate_stacks(request):
+    """Every stack of the estate, by host."""
+    return _estate(request.config).stacks
+
+
 def reason(error: RuntimeError) -> str:
     """What ssh said; testinfra raises with the whole result, the probe's text included."""
     stderr = getattr(error.args[0], "stderr", "") if error.args else ""

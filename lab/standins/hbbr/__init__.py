@@ -1,0 +1,3 @@
+"""Stand-in for RustDesk's relay."""
+
+SOFTWARE = "RustDesk hbbr"

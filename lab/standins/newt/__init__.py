@@ -1,0 +1,3 @@
+"""Stand-in for Newt: the homelab's end of the tunnel."""
+
+SOFTWARE = "Newt"
