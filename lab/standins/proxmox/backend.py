@@ -63,6 +63,9 @@ class Backend(Protocol):
     def unmount(self, target: Path) -> None:
         """Unmount it with all that is mounted below; nothing when nothing is."""
 
+    def plug(self, vmid: int, source: Path, target: str) -> None:
+        """Mount in a running container what the node has mounted at a path. Raises PveError."""
+
     def mounted(self, target: Path) -> bool:
         """Whether something is mounted there."""
 

@@ -120,3 +120,12 @@ def here(node: Node) -> list[dict[str, Any]]:
     """Every container of this node."""
     mine = sorted(vmid for vmid, where in owners(node).items() if where == node.name)
     return [state(node, vmid, load(node, vmid)) for vmid in mine]
+
+
+def apply_pending(node: Node, vmid: int, config: Config) -> None:
+    """Before a start: take what is pending into the current configuration."""
+    if not config.pending.values:
+        return
+    config.current = config.coming()
+    config.pending.values.clear()
+    save(node, vmid, config)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lab.standins.proxmox import plug
 from lab.standins.proxmox.backend import SHIFT, Limits, Usage
 from lab.standins.proxmox.errors import FAILED, PveError
 
@@ -157,6 +158,13 @@ class Lxc:
         while self.mounted(target):
             if _run(["umount", "-R", str(target)], check=False).returncode:
                 _run(["umount", "-R", "-l", str(target)])
+
+    def plug(self, vmid: int, source: Path, target: str) -> None:
+        """Into the mount namespace of its first process."""
+        use = self.usage(vmid)
+        if use is None:
+            raise PveError(f"CT {vmid} not running")
+        plug.plug(use.pid, source, target)
 
     def mounted(self, target: Path) -> bool:
         """By /proc/self/mounts."""

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lab.standins.proxmox import guests, lxcconf, propstr, settings, setup, storage
+from lab.standins.proxmox import guests, lxcconf, propstr, setup, storage
 from lab.standins.proxmox.ctconf import Config
 from lab.standins.proxmox.errors import PveError
 from lab.standins.proxmox.node import Node
@@ -25,25 +25,37 @@ def mount(node: Node, vmid: int, config: Config) -> Path:
     return root
 
 
-def _mount_one(node: Node, root: Path, key: str, text: str, owner: int) -> None:
-    parsed = (propstr.ROOTFS if key == "rootfs" else propstr.MOUNT).parse(text)
-    volume, read_only = parsed["volume"], parsed.get("ro") == "1"
-    target = root / parsed.get("mp", "").lstrip("/")
+def _source(node: Node, volume: str) -> Path:
+    """The directory or the image of a volume. Raises PveError."""
     if volume.startswith("/"):
         source = node.root / volume.lstrip("/")
         if not source.exists():
             raise PveError(f"directory '{volume}' does not exist")
         if source.is_symlink():
             raise PveError(f"bind mount source '{volume}' is a symbolic link")
-    else:
-        one, name = storage.resolve(node, volume)
-        one.activate()
-        source = one.path(name)
-        if not source.exists():
-            raise PveError(f"volume '{volume}' does not exist")
+        return source
+    one, name = storage.resolve(node, volume)
+    one.activate()
+    if not one.path(name).exists():
+        raise PveError(f"volume '{volume}' does not exist")
+    return one.path(name)
+
+
+def _mount_one(node: Node, root: Path, key: str, text: str, owner: int) -> None:
+    parsed = (propstr.ROOTFS if key == "rootfs" else propstr.MOUNT).parse(text)
+    target = root / parsed.get("mp", "").lstrip("/")
+    source = _source(node, parsed["volume"])
     if key != "rootfs":
         setup.Root(root, owner).folder(target)
-    node.backend.mount(source, target, read_only)
+    node.backend.mount(source, target, parsed.get("ro") == "1")
+
+
+def plug(node: Node, vmid: int, text: str, owner: int) -> None:
+    """Mount a new mount point in a running container, and where its root is mounted on the node. Raises PveError."""
+    parsed = propstr.MOUNT.parse(text)
+    root = node.backend.root(vmid)
+    _mount_one(node, root, "mp", text, owner)
+    node.backend.plug(vmid, root / parsed["mp"].lstrip("/"), parsed["mp"])
 
 
 def unmount(node: Node, vmid: int) -> None:
@@ -75,7 +87,7 @@ def start(node: Node, vmid: int, skip_lock: bool = False) -> None:
 
 def launch(node: Node, vmid: int, config: Config) -> None:
     """Start a container that is held already, with what is pending."""
-    settings.apply_pending(node, vmid, config)
+    guests.apply_pending(node, vmid, config)
     for key, net in setup.nets(config.values).items():
         bridge = net.get("bridge", "")
         if bridge and not (node.root / "sys/class/net" / bridge).exists() and node.root == Path("/"):

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from lab.standins.proxmox import guests, options, propstr, volumes
+from lab.standins.proxmox import guests, options, power, propstr, volumes
 from lab.standins.proxmox.ctconf import Config
 from lab.standins.proxmox.errors import ParamError, PveError
 from lab.standins.proxmox.node import Node
@@ -78,6 +78,10 @@ def _set(node: Node, vmid: int, config: Config, name: str, value: str, running: 
         value = volumes.with_address(propstr.NET.format(new))
     elif re.fullmatch(r"mp\d+", name):
         value, _ = volumes.allocate(node, vmid, name, value, guests.owner(config))
+        if running and name not in config.values:
+            power.plug(node, vmid, value, guests.owner(config))
+            config.values[name] = value
+            return
     elif name == "rootfs":
         value = propstr.ROOTFS.format(propstr.ROOTFS.parse(value))
     elif name == "tags":
@@ -118,12 +122,3 @@ def _readdress(node: Node, vmid: int, old: str, new: str) -> None:
         script += [f"ip route replace default via {after['gw']} dev {name}"] if "gw" in after else []
     if script and node.backend.attach(vmid, ["sh", "-c", " && ".join(script)], keep_env=False):
         raise PveError(f"unable to change the address of CT {vmid}")
-
-
-def apply_pending(node: Node, vmid: int, config: Config) -> None:
-    """Before a start: take what is pending into the current configuration."""
-    if not config.pending.values:
-        return
-    config.current = config.coming()
-    config.pending.values.clear()
-    guests.save(node, vmid, config)
