@@ -1,5 +1,7 @@
 """The small public edge of the homelab (seed 002; docs/vps.md)."""
 
+from estate.sso.clients import SITES
+
 resources = {"cpus": 2, "memory": "4g"}
 
 # Of the seed's 4 GB less than 3 may be in use: the limits of the services leave this to the system.
@@ -30,6 +32,8 @@ pangolin = {
     "admin_email": "mitch@prodg.studio",
     # Seed 002; "1.2" lets in clients from before 2019 (curl, Java, Android 9 and older)
     "tls_min": "1.3",
+    # Sites without a sign-in of their own: Authentik stands before them (docs/sso.md)
+    "forward_auth": {"hosts": [site.host for site in SITES if not site.off]},
     # RustDesk's clients ask the first for the ID server, and hbbs sends them to the second
     "names": ["rustdesk", "relay"],
     "raw": [

@@ -3,8 +3,9 @@
 from runpy import run_path
 from typing import Any
 
-from estate.models.host import HomelabHost, MainframeHost, Resources, StackSettings, Tls, User, VpsHost
+from estate.models.host import HomelabHost, MainframeHost, Resources, User, VpsHost
 from estate.models.stack import Stack
+from estate.models.stack_settings import StackSettings, Tls
 from estate.models.vps import Fail2ban, PangolinSettings
 from estate.render.templates import ROOT
 from estate.services import CATALOG

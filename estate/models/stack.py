@@ -7,10 +7,10 @@ from ipaddress import IPv4Network
 from pydantic import ConfigDict, Field
 
 from estate.models.base import Frozen
-from estate.models.host import StackSettings
 from estate.models.public import PublicResource
 from estate.models.secret import SecretSpec
 from estate.models.service import Credential, Route, Service
+from estate.models.stack_settings import StackSettings
 
 
 class Stack(Frozen):

@@ -10,8 +10,8 @@ from pyinfra.api.host import Host
 from pyinfra.api.operation import operation
 
 from estate.facts.quiet import read
-from estate.models.host import HeadscaleSettings
 from estate.models.service import Service
+from estate.models.stack_settings import HeadscaleSettings
 from estate.operations.announce import announce
 from estate.operations.command import script
 from estate.plan.headscale import HeadscaleState, changes, missing_keys, missing_users

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from estate.models.host import HeadscaleSettings, PreauthKey
+from estate.models.stack_settings import HeadscaleSettings, PreauthKey
 from estate.plan.change import Change
 
 RENEW = timedelta(days=7)

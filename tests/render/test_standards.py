@@ -7,7 +7,7 @@ import pytest
 import yaml
 from factories import mainframe, stack
 
-from estate.models.host import HeadscaleSettings
+from estate.models.stack_settings import HeadscaleSettings
 from estate.plan.containers import wanted_inputs
 from estate.render.compose import secrets_in
 from estate.render.stack import stack_tree

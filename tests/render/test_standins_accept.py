@@ -4,7 +4,7 @@ from pathlib import Path
 
 import factories
 
-from estate.models.host import HeadscaleSettings
+from estate.models.stack_settings import HeadscaleSettings
 from estate.render.templates import render
 from lab.standins.alloy.config import load as load_alloy
 from lab.standins.headscale.config import parse as parse_headscale

@@ -5,8 +5,8 @@ from factories import mainframe, stack
 
 from estate.checks.stack import check
 from estate.facts.parse import parse
-from estate.models.host import HeadscaleSettings
 from estate.models.service import Migration
+from estate.models.stack_settings import HeadscaleSettings
 from estate.operations.stack import up_script
 from estate.plan.change import Change
 from estate.plan.containers import Snapshot, containers, rolling, snapshot

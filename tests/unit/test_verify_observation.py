@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from factories import mainframe, stack
 
-from estate.models.host import HeadscaleSettings
+from estate.models.stack_settings import HeadscaleSettings
 from estate.render.host import tasks_of
 from estate.secrets.placeholders import placeholders
 from estate.verify.observation import parse, probe
