@@ -14,6 +14,7 @@ from tasks.headscale import headscale
 from tasks.infisical import infisical
 from tasks.node_exporter import node_exporter
 from tasks.postgres_server import postgres_server
+from tasks.watch import watch
 
 job = prepare(inventory, host)
 
@@ -36,6 +37,8 @@ if job.stack is not None:
         headscale(job.stack, job.host)
     if "backups" in job:
         backups(job["backups"])
+if "watch" in job:
+    watch(job["watch"])
 if "edge" in job:
     edge_nodes(host, inventory.get_active_hosts(), job["edge"], job.host, job.keys)
     if job.host.is_hub:

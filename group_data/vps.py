@@ -10,3 +10,6 @@ open_ports = [
     {"port": 443, "purpose": "HTTPS"},
     {"port": 51820, "protocol": "udp", "purpose": "Gerbil (WireGuard)"},
 ]
+
+# What it watches by itself and tells Telegram; the bounds are estate/models/watch.py's
+watch = {}

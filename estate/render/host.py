@@ -16,6 +16,7 @@ from estate.render.infisical import HostAccess, infisical
 from estate.render.node_exporter import node_exporter
 from estate.render.postgres import postgres_defaults, postgres_server
 from estate.render.stack import stack_tree
+from estate.render.watch import watch
 
 
 def tasks_of(
@@ -48,4 +49,6 @@ def tasks_of(
             tasks.append(infisical(host, stack, access))
         if isinstance(host, MainframeHost) or host.backups:
             tasks.append(backups(host, stack, secrets))
+    if watching := watch(host, stack, secrets):
+        tasks.append(watching)
     return {task.task: task for task in tasks}
