@@ -16,6 +16,7 @@ from tasks.node_exporter import node_exporter
 from tasks.postgres_server import postgres_server
 from tasks.proxmox import proxmox
 from tasks.vps import vps
+from tasks.watch import watch
 
 job = prepare(inventory, host)
 
@@ -42,6 +43,8 @@ if "proxmox" in job:
     proxmox(job.host, job.containers, job.tasks, job.loaded.values)
 if "vps" in job:
     vps(job["vps"], job.get("pangolin"), job.get("fail2ban"))
+if "watch" in job:
+    watch(job["watch"])
 if "edge" in job:
     edge_nodes(host, inventory.get_active_hosts(), job["edge"], job.host, job.keys)
     if job.host.is_hub:

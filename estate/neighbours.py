@@ -29,6 +29,8 @@ def neighbours(hosts: Mapping[str, Host], stacks: Mapping[str, Stack]) -> tuple[
             services=tuple(s.name for s in stacks[name].services) if name in stacks else (),
             scrapes=tuple(_scrapes(stacks[name])) if name in stacks else (),
             exporter=NODE_EXPORTER if asked and _at_home(host) else None,
+            sites=tuple(dict.fromkeys(site for _, _, site in stacks[name].routes())) if name in stacks else (),
+            vmid=host.vmid if isinstance(host, HomelabHost) else None,
         )
         for name, host in hosts.items()
         if host.group != "edge"

@@ -41,3 +41,6 @@ sysctl = {
     "net.ipv6.conf.default.accept_redirects": "0",
     "net.ipv6.conf.default.accept_source_route": "0",
 }
+
+# What it watches by itself and tells Telegram; the bounds are estate/models/watch.py's
+watch = {}

@@ -47,3 +47,6 @@ backup_jobs = [
         "retention": {"daily": 7, "weekly": 4, "monthly": 6},
     },
 ]
+
+# What it watches by itself and tells Telegram; the bounds are estate/models/watch.py's
+watch = {}

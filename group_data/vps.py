@@ -54,3 +54,6 @@ backups = {
     "retention": {"daily": 7, "weekly": 4, "monthly": 6, "max_deletions": 5},
     "schedules": {"daily": "*-*-* 03:00:00", "weekly": "Sun *-*-* 04:00:00"},
 }
+
+# What it watches by itself and tells Telegram; the bounds are estate/models/watch.py's
+watch = {}

@@ -25,6 +25,9 @@ def _data(host: LabHost) -> dict[str, Any]:
     number = int(host.address.rpartition(".")[2])
     if host.group == "edge":
         data["mesh"] = lab_mesh()
+    if host.group in ("homelab", "proxmox", "vps"):
+        # No Telegram here: what the hosts watch is in their journals
+        data["watch"] = {"telegram_api": ""}
     if host.group == "homelab":
         data |= container_data(host.name, 100 + number, registry_mirrors())
     if host.group == "proxmox":

@@ -29,6 +29,7 @@ from estate.models.secret import SecretKind, SecretSpec
 from estate.models.secret_store import SecretStore
 from estate.models.stack_settings import DockerSettings, DocsSettings, HeadscaleSettings, StackSettings, Tls
 from estate.models.vps import Fail2ban, Ipv4, PangolinSettings, Reserve
+from estate.models.watch import TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID, WatchSettings
 
 ModuleName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
 _KEY = r"^(ssh-ed25519|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]+={0,2}( [^\n]*)?$"
@@ -78,6 +79,8 @@ class Neighbour(Frozen):
     + address: on the home network, where the two differ
     + scrapes: metrics of its services that other hosts can ask for
     + exporter: the port of its node exporter, when it has one for others
+    + sites: the full names of its services' routes
+    + vmid: a container's number
     """
 
     name: Name
@@ -86,6 +89,8 @@ class Neighbour(Frozen):
     services: tuple[Name, ...] = ()
     scrapes: tuple[Scrape, ...] = ()
     exporter: Port | None = None
+    sites: tuple[HostName, ...] = ()
+    vmid: int | None = None
 
 
 class Host(Frozen):
@@ -98,6 +103,8 @@ class Host(Frozen):
     """Its address on the home network, for a host that is deployed to by another."""
     neighbours: tuple[Neighbour, ...] = ()
     """The estate's hosts with itself; filled in when the inventory is loaded."""
+    watch: WatchSettings | None = None
+    """What it watches by itself is told to Telegram; None: it watches nothing."""
     users: tuple[User, ...]
     admin_keys: tuple[str, ...] = Field(min_length=1)
     """Public ed25519 keys that the admins log in with."""
@@ -145,7 +152,9 @@ class Host(Frozen):
     @property
     def secrets(self) -> dict[str, SecretSpec]:
         """Secrets that the host's own tasks need, by name: without those of its services and backups."""
-        return {}
+        if self.watch is None:
+            return {}
+        return {spec.name: spec for spec in (TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID)}
 
 
 class StackHost(Host):
@@ -223,7 +232,7 @@ class ProxmoxHost(Host):
             )
             for realm in self.realms
         ]
-        return {spec.name: spec for spec in specs}
+        return super().secrets | {spec.name: spec for spec in specs}
 
 
 class NasHost(Host):
@@ -263,7 +272,8 @@ class HomelabHost(StackHost):
     @property
     def secrets(self) -> dict[str, SecretSpec]:
         """The passwords of the roles that it serves."""
-        return {d.password.name: d.password for d in self.postgres.databases} if self.postgres else {}
+        roles = {d.password.name: d.password for d in self.postgres.databases} if self.postgres else {}
+        return super().secrets | roles
 
     @property
     def cores(self) -> int:

@@ -18,6 +18,7 @@ from estate.render.postgres import postgres_defaults, postgres_server
 from estate.render.proxmox import Guest, proxmox, proxmox_firewall
 from estate.render.stack import stack_tree
 from estate.render.vps import vps_tasks
+from estate.render.watch import watch
 
 
 def tasks_of(
@@ -56,4 +57,6 @@ def tasks_of(
         tasks += [proxmox(host), *([proxmox_firewall(host, guests)] if host.guest_firewall else [])]
     if isinstance(host, VpsHost):
         tasks += vps_tasks(host, stack, secrets)
+    if watching := watch(host, stack, secrets):
+        tasks.append(watching)
     return {task.task: task for task in tasks}

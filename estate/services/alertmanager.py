@@ -2,8 +2,8 @@
 
 from estate.models.backup import NoBackup
 from estate.models.image import image
-from estate.models.secret import SecretKind, SecretSpec
 from estate.models.service import Config, ConfigFile, Credential, DataDir, Health, Limits, Metrics, SecretFile, Service
+from estate.models.watch import TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID
 
 # A message that cannot be sent is logged with its URL, and Telegram's URLs hold the token. Alertmanager
 # stays process 1: it is the one that a reload signals.
@@ -32,18 +32,8 @@ ALERTMANAGER = Service(
     ),
     port=9093,
     secrets=(
-        SecretSpec(
-            name="TELEGRAM_BOT_TOKEN",
-            kind=SecretKind.EXTERNAL,
-            purpose="bot that sends the alerts",
-            pattern=r"[0-9]{6,}:[A-Za-z0-9_-]{30,}",
-        ),
-        SecretSpec(
-            name="TELEGRAM_CHAT_ID",
-            kind=SecretKind.INTEGER,
-            purpose="chat that receives the alerts",
-            fixed="it is the chat's number; give another one with `estate secrets set`",
-        ),
+        TELEGRAM_BOT_TOKEN,
+        TELEGRAM_CHAT_ID,
     ),
     secret_files=(SecretFile(secret="TELEGRAM_BOT_TOKEN", path="telegram-token"),),  # noqa: S106 - a name
     credentials=(Credential(secret="TELEGRAM_BOT_TOKEN", prove='[ "$(cat)" = "$(cat /run/secrets/telegram-token)" ]'),),  # noqa: S106 - a name

@@ -11,7 +11,11 @@ from estate.models.stack import Stack
 from estate.render.backup_config import backups_dir
 from estate.render.fail2ban import jails
 from estate.render.shell import shell, variables
+from estate.render.watch_jobs import jobs
 from estate.verify.expected import is_database, is_queue
+
+REPORTS = ("backup-", "resource-")
+"""Jobs of the watching whose answer needs a day or a week to be there."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
         "SERVICES": [service.name for service in stack.containers] if stack else [],
         "DATABASES": [service.name for service in stack.containers if is_database(service)] if stack else [],
         "BACKUPS": [backups_dir(stack)] if stack and isinstance(host, StackHost) and host.backups else [],
+        "WATCHES": [job.name for job in jobs(host, stack) if not job.name.startswith(REPORTS)],
+        "MEASURED": ["yes"] if host.group == "vps" else [],
         "QUEUES": [service.name for service in stack.containers if is_queue(service)] if stack else [],
     }
     return variables({name: " ".join(values) for name, values in words.items()}) + shell("verify/probe.sh")

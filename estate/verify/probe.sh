@@ -43,7 +43,26 @@ if [ -n "$POSTGRES" ]; then
     done
     section postgres-outside; psql -wqtAX -h "$(hostname -I | cut -d' ' -f1)" -U postgres -d postgres -c 'select 1' 2>&1 | tail -n 1
 fi
+section memory
+# A container's own figures, where it has some; else the machine's
+if [ -r /sys/fs/cgroup/memory.current ]; then
+    echo $(($(cat /sys/fs/cgroup/memory.current) - $(awk '/^inactive_file / {print $2}' /sys/fs/cgroup/memory.stat)))
+else
+    awk '/^MemTotal:/ {all = $2} /^MemAvailable:/ {free = $2} END {printf "%d\n", (all - free) * 1024}' /proc/meminfo
+fi
+for job in $WATCHES; do
+    section "watch $job"; timeout 120 /usr/local/sbin/estate-watch "$job" --quiet 2>&1; echo "exit $?"
+done
+if [ -n "$MEASURED" ]; then
+    section cpu
+    spent() { awk '/^usage_usec/ {print $2}' /sys/fs/cgroup/cpu.stat; }
+    before=$(spent); sleep 10; echo $((($(spent) - before) / 100000))
+fi
 [ -n "$PROJECT" ] || exit 0
+section oom
+docker ps -aq --filter "label=com.docker.compose.project=$PROJECT" | xargs -r docker inspect --format '{{.Name}} {{.State.OOMKilled}}'
+section usage
+docker ps -q --filter "label=com.docker.compose.project=$PROJECT" | xargs -r docker stats --no-stream --format '{{.Name}} {{.MemPerc}}'
 # By name, for a container that the format below cannot describe must not go unseen
 section container-names; docker ps -a --filter "label=com.docker.compose.project=$PROJECT" --format '{{.Names}}'
 section containers
@@ -118,6 +137,21 @@ if has loki && has grafana; then
     section loki-shipped
     # whether there is a line, never the line: it may say anything
     docker exec grafana curl -sG http://loki:3100/loki/api/v1/query_range --data-urlencode 'query={job="containers"}' --data-urlencode "start=$(($(date +%s) - 600))" --data-urlencode limit=1 | grep -o '"job":"containers"' | head -n 1
+fi
+if has hl-grafana; then
+    section hl-grafana-default; printf 'user = "admin:admin"' | docker exec -i hl-grafana curl -s -o /dev/null -w '%{http_code}\n' -K - http://127.0.0.1:3000/api/org
+fi
+if has couchdb; then
+    section couchdb-default; printf 'user = "admin:password"' | curl -s -o /dev/null -w '%{http_code}\n' -K - http://127.0.0.1:5984/_all_dbs
+fi
+if has authentik-worker; then
+    # The token goes through pipes only; how many events there are, never what they say
+    ask() {
+        docker exec authentik-worker printenv AUTHENTIK_BOOTSTRAP_TOKEN | sed 's/.*/header = "Authorization: Bearer &"/' |
+            curl -s -K - "http://127.0.0.1:9000/api/v3$1"
+    }
+    section authentik-events; ask '/events/events/?page_size=1' | jq -r .pagination.count
+    section authentik-blueprints; ask '/managed/blueprints/?page_size=200' | jq -r '.results[] | "\(.name)\t\(.status)"'
 fi
 if has vaultwarden; then
     section vaultwarden; docker exec vaultwarden sh -c 'grep -oE "\"(admin_token|database_url)\"" /data/config.json 2>/dev/null'

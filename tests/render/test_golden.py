@@ -15,8 +15,8 @@ GOLDEN = Path(__file__).parent / "golden"
 HOMELAB = ("postgres", "authentik", "n8n", "rustdesk", "monitoring", "obsidian")
 HOSTS = ("mainframe", "dl380p", "omv", *HOMELAB, "vps", "zurich", "tokyo")
 """One host of each group, every container of the homelab, and of the fleet a hub and a spoke."""
-VERBATIM = ("/root/etc/nixos/modules/", "/backups/scripts/estate_backup/")
-"""Copies of files/nixos, files/edge and files/backup, but for the one that names the others by their digest."""
+VERBATIM = ("/root/etc/nixos/modules/", "/backups/scripts/estate_backup/", "/estate-watch/estate_watch/")
+"""Copies of what files/ has, but for the one that names the others by their digest."""
 
 
 def tree(root: Path) -> dict[str, bytes]:

@@ -211,7 +211,7 @@ class TestTunnel:
 
     def test_it_starts_its_end_anew_after_some_failures_and_waits_longer_each_time(self, watched, site):
         site.status, begun, when = 502, watched.now, []
-        for _ in range(24 * 60):
+        for _ in range(4 * 60):
             watched.run("tunnel-monitor")
             if len(watched.calls("docker")) > len(when):
                 when.append((watched.now - begun) / 60)
@@ -223,6 +223,14 @@ class TestTunnel:
         for status in (502, 200, 502, 502, 200, 502):
             site.status = status
             watched.run("tunnel-monitor")
+        assert watched.calls("docker") == []
+
+    def test_a_look_says_at_once_what_is_wrong_and_starts_nothing(self, watched, site, capsys):
+        for _ in range(2):
+            watched.run("tunnel-monitor")
+        site.status = 502
+        assert watched.run("tunnel-monitor", "--quiet") == 1
+        assert "no data come through the tunnel" in capsys.readouterr().out
         assert watched.calls("docker") == []
 
     def test_what_it_did_is_kept_when_it_cannot_be_told(self, watched, site, telegram, tmp_path):

@@ -17,7 +17,7 @@ from estate_watch import backups, config, tell
 from estate_watch.certificates import certificates
 from estate_watch.health import health
 from estate_watch.resources import report
-from estate_watch.result import Job
+from estate_watch.result import Job, Result
 from estate_watch.run import CommandError
 from estate_watch.tunnel import tunnel
 
@@ -34,7 +34,9 @@ FIRST: dict[str, Callable[[dict[str, Any]], None]] = {
     "backup-vps": backups.back_up_sets,
 }
 """What --run does before the job looks."""
-CONFIG = "/etc/estate/watch.json"
+CONFIG = "/etc/estate-watch/config.json"
+LOOKING: dict[str, Any] = {"failures": 1, "per_day": 0}
+"""What --quiet puts in place of a job's settings: a first failure counts, and nothing is started anew."""
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -63,20 +65,28 @@ def main(argv: Sequence[str] | None = None, now: Callable[[], float] = time.time
 
 
 def _do(settings: config.Config, job: str, quiet: bool, now: float) -> int:
+    if quiet:
+        # A look changes nothing, and says at once what is wrong
+        result = JOBS[job]({**settings.jobs[job], **LOOKING}, {}, now)
+        return _print(result)
     memory = config.remembered(settings, job)
     result = JOBS[job](settings.jobs[job], memory.get("job", {}), now)
-    for line in (*result.message.splitlines(), *result.faults):
-        print(line)
-    if quiet:
-        return int(bool(result.faults))
+    _print(result)
     tell.samples(settings, job, result, now)
     told = memory.get("told", {})
     text = tell.text_of(settings, job, result, told, now)
     # What the job did (a start of the tunnel) is kept even when it cannot be told
     config.remember(settings, job, {"job": result.memory, "told": told})
     if text:
-        tell.send(settings, text)
+        if settings.api:
+            tell.send(settings, text)
         config.remember(settings, job, {"job": result.memory, "told": {"faults": result.faults, "at": now}})
+    return int(bool(result.faults))
+
+
+def _print(result: Result) -> int:
+    for line in (*result.message.splitlines(), *result.faults):
+        print(line)
     return int(bool(result.faults))
 
 

@@ -19,6 +19,7 @@ class Config:
     """Who watches, what, and where it tells.
 
     + telegram: file with the bot's token and the chat, for root only
+    + api: Telegram's address; empty: what is found is only printed
     + metrics: node exporter's textfile; None where nobody reads one
     + jobs: each job's settings, by its name
     """

@@ -35,7 +35,7 @@ def tunnel(settings: dict[str, Any], memory: dict[str, Any], now: float) -> Resu
         if _due(settings, starts, now):
             starts = [*starts, now]
             _start(settings, result)
-        elif len(starts) >= settings["per_day"]:
+        elif settings["per_day"] and len(starts) >= settings["per_day"]:
             result.faults.append(f"it was started anew {len(starts)} times today, and will not be again")
     result.memory = {"failures": failures, "starts": starts}
     return result
