@@ -97,7 +97,7 @@ HOSTS: tuple[LabHost, ...] = (
     LabHost("mainframe", "mainframe", MAINFRAME, needs_engine=True, in_default=True),
     LabHost("vps", "vps", VPS, needs_engine=True, in_default=True),
     LabHost("dl380p", "proxmox", "10.99.0.31", in_default=True),
-    LabHost("i5", "proxmox", "10.99.0.32", in_default=True),
+    LabHost("i5", "proxmox", "10.99.0.32"),
     LabHost("omv", "nas", NAS, in_default=True),
     *_homelab(),
     *_edge(),

@@ -50,6 +50,8 @@ def _container(
     where = _where(host, inventory)
     if host.node not in nodes:
         yield Fault(f"{where}/node", f'"{host.node}" is no declared node', did_you_mean(host.node, nodes or ["none"]))
+    elif not nodes[host.node].adopted:
+        yield Fault(f"{where}/node", f"{host.node} is not adopted: nobody would make it", "adopt the node first")
     if host.name in stacks:
         missing = [feature for feature in ("nesting", "keyctl") if feature not in host.features]
         if missing and host.unprivileged:

@@ -199,6 +199,8 @@ class ProxmoxHost(Host):
 
     leader: Name
     """The node that writes storages, backup jobs, realms, access lists and the cluster's firewall."""
+    adopted: bool = True
+    """Whether what Proxmox manages is ours; until then the node has its base only (docs/homelab.md)."""
     repository: Literal["no-subscription", "enterprise", "none"] = "no-subscription"
     """Proxmox's own packages; none: they come from somewhere else."""
     release: Name = "trixie"

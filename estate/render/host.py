@@ -53,7 +53,7 @@ def tasks_of(
             tasks.append(infisical(host, stack, access))
         if isinstance(host, MainframeHost) or host.backups:
             tasks.append(backups(host, stack, secrets))
-    if isinstance(host, ProxmoxHost):
+    if isinstance(host, ProxmoxHost) and host.adopted:
         tasks += [proxmox(host), *([proxmox_firewall(host, guests)] if host.guest_firewall else [])]
     if isinstance(host, VpsHost):
         tasks += vps_tasks(host, stack, secrets)

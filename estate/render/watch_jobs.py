@@ -94,7 +94,7 @@ def _tunnel(host: Host, stack: Stack, watch: WatchSettings) -> Job | None:
 
 
 def _guest_backups(host: ProxmoxHost, watch: WatchSettings) -> Job | None:
-    if not host.leads or not host.backup_jobs:
+    if not host.adopted or not host.leads or not host.backup_jobs:
         return None
     guests = sorted(n.vmid for n in host.neighbours if n.vmid is not None)
     settings = {
