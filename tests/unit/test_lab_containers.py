@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import tarfile
 from pathlib import Path
 
@@ -112,10 +113,10 @@ def test_hosts_find_the_registries_at_the_lab_unless_images_come_from_upstream(p
     assert upstream.add_hosts == (("acme.lab", "10.99.0.3"),)
 
 
-def test_only_hosts_with_an_engine_have_a_volume(paths: LabPaths) -> None:
-    for host in HOSTS:
+def test_only_hosts_with_an_engine_have_a_volume_for_it(paths: LabPaths) -> None:
+    for host in (host for host in HOSTS if host.is_machine):
         container = machines.machine(paths, host, "image", [], upstream=False)
-        assert bool(container.volumes) is host.needs_engine
+        assert ("/var/lib/docker" in dict(container.volumes).values()) is host.needs_engine
         assert ("/lab/seed/no-engine" in container.seed) is not host.needs_engine
 
 
@@ -130,3 +131,38 @@ def test_no_host_sets_a_sysctl_or_is_privileged() -> None:
     options = machines.options(["CHOWN"])
     assert not [option for option in options if "sysctl" in option or "privileged" in option]
     assert containers.INPUTS == "estate.lab.inputs"
+
+
+def test_a_proxmox_node_keeps_its_containers_when_it_is_made_anew(paths: LabPaths) -> None:
+    host = by_name("dl380p")
+    assert host is not None
+    node = machines.machine(paths, host, "image", [], upstream=False)
+    assert node.keep_volumes
+    assert dict(node.volumes) == {
+        "estate-lab-pve": "/var/lib/pve-cluster",
+        "estate-lab-dl380p-local": "/var/lib/vz",
+        "estate-lab-dl380p-pool": "/var/lib/pve-standin",
+        "estate-lab-nfs": "/var/lib/pve-standin/nfs/10.99.0.33/export",
+    }
+    assert not {"estate-lab-i5-pool"} & set(dict(node.volumes))
+
+
+def test_a_proxmox_node_gets_the_stand_ins_and_what_it_stands_for(paths: LabPaths) -> None:
+    host = by_name("i5")
+    assert host is not None
+    seed = machines.seed(paths, host)
+    settings = json.loads(seed["/etc/estate-lab/proxmox.json"])
+    assert (settings["cpus"], settings["memory"]) == (8, 8 * 1024**3)
+    assert [node["name"] for node in settings["cluster"]["nodes"]] == ["dl380p", "i5"]
+    assert b"STAND-IN" in seed["/opt/estate/lab/standins/proxmox/__init__.py"]
+    guest = "/usr/share/estate-lab/guest/usr/local/share/ca-certificates"
+    assert seed[f"{guest}/estate-lab.crt"] == b"ca.crt"
+    assert seed[f"{guest}/corporate.crt"] == b"PEM"
+
+
+def test_the_nfs_server_shares_its_export_with_the_nodes(paths: LabPaths) -> None:
+    host = by_name("omv")
+    assert host is not None
+    nas = machines.machine(paths, host, "image", [], upstream=False)
+    assert nas.volumes == (("estate-lab-nfs", "/export"),)
+    assert "/export/backups/README" in nas.seed

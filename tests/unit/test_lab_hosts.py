@@ -25,6 +25,7 @@ def test_the_default_profile_has_one_of_everything() -> None:
         "mainframe",
         "vps",
         "dl380p",
+        "i5",
         "omv",
         "zurich",
         "tokyo",
@@ -44,8 +45,6 @@ def test_the_full_profile_has_sixteen_edge_nodes_and_six_homelab_containers() ->
     ("name", "container", "address"),
     [
         ("mainframe", "estate-lab-mainframe", MAINFRAME),
-        ("postgres", "estate-lab-hl-postgres", "10.99.0.41"),
-        ("obsidian", "estate-lab-hl-obsidian", "10.99.0.46"),
         ("newjersey", "estate-lab-newjersey", "10.99.0.103"),
         ("dubai", "estate-lab-dubai", "10.99.0.116"),
     ],
@@ -54,6 +53,18 @@ def test_hosts_have_their_container_and_address(name: str, container: str, addre
     host = by_name(name)
     assert host is not None
     assert (host.container, host.address) == (container, address)
+
+
+def test_the_homelab_is_on_the_proxmox_nodes_and_not_in_the_machines_engine() -> None:
+    contained = [host for host in HOSTS if not host.is_machine]
+    assert [(host.name, host.address) for host in contained] == [
+        ("postgres", "10.99.0.41"),
+        ("authentik", "10.99.0.42"),
+        ("n8n", "10.99.0.43"),
+        ("rustdesk", "10.99.0.44"),
+        ("monitoring", "10.99.0.45"),
+        ("obsidian", "10.99.0.46"),
+    ]
 
 
 def test_an_unknown_name_is_no_host() -> None:

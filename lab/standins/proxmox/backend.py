@@ -87,5 +87,8 @@ class Backend(Protocol):
     def remote(self, node: str, address: str, argv: Sequence[str], stdin: Path | None = None) -> int:
         """Run a command on another node as root over SSH, with the tar stream of a file as its input; its status."""
 
+    def host_key(self, kind: str, comment: str) -> tuple[bytes, bytes]:
+        """A new SSH key, private and public, made on the node: the container's own programs are not run."""
+
     def space(self, path: Path) -> tuple[int, int]:
         """Bytes of the file system that holds a path: total, and available."""

@@ -36,7 +36,7 @@ _MACROS = """
 MACROS = frozenset(_MACROS.split())
 _WITH_VALUE = {"source", "dest", "dport", "sport", "proto", "iface", "log", "icmp-type"}
 _SHORT = {"i": "iface", "p": "proto"}
-_RULE = re.compile(r"\|?(IN|OUT|FORWARD)\s+(?:(\w+)\((ACCEPT|DROP|REJECT)\)|(ACCEPT|DROP|REJECT))\b(.*)")
+_RULE = re.compile(r"\|?(IN|OUT|FORWARD)\s+(?:(\w+)\((ACCEPT|DROP|REJECT)\)|(ACCEPT|DROP|REJECT))(?=\s|$)(.*)")
 _GROUP = re.compile(r"\|?GROUP\s+([A-Za-z][\w-]+)(?:\s+-(?:i|iface)\s+(\S+))?$")
 _LOG = {"nolog", "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
 

@@ -233,6 +233,13 @@ class Lxc:
         with subprocess.Popen(tar, stdout=subprocess.PIPE) as source:
             return subprocess.run(ssh, check=False, stdin=source.stdout).returncode or (source.wait() and FAILED)
 
+    def host_key(self, kind: str, comment: str) -> tuple[bytes, bytes]:
+        """By ssh-keygen."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "key"
+            _run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", comment, "-f", str(path)])
+            return path.read_bytes(), path.with_suffix(".pub").read_bytes()
+
     def space(self, path: Path) -> tuple[int, int]:
         """By statvfs."""
         with contextlib.suppress(OSError):

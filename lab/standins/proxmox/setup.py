@@ -1,7 +1,6 @@
 """What Proxmox writes into a container's root: name, hosts, DNS, time zone, SSH keys; and what the lab adds."""
 
 import os
-import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -85,7 +84,7 @@ def after_create(node: Node, root: Root, values: Mapping[str, str], ssh_keys: st
     """What Proxmox does once, after the template was unpacked."""
     hostname = values.get("hostname", "localhost")
     for kind in _KEYS:
-        private, public = _make_key(node, kind, hostname)
+        private, public = node.backend.host_key(kind, f"root@{hostname}")
         root.write(f"/etc/ssh/ssh_host_{kind}_key", private, 0o600)
         root.write(f"/etc/ssh/ssh_host_{kind}_key.pub", public)
     root.write("/etc/machine-id", "")
@@ -110,19 +109,6 @@ def set_timezone(node: Node, root: Root, zone: str) -> None:
     target = root.at("/etc/localtime")
     target.unlink(missing_ok=True)
     target.symlink_to(f"/usr/share/zoneinfo/{zone}")
-
-
-def _make_key(node: Node, kind: str, hostname: str) -> tuple[bytes, bytes]:
-    """A host key made on the node, so that the container's own programs are not run."""
-    node.state.mkdir(parents=True, exist_ok=True)
-    path = node.state / f"key-{secrets.token_hex(8)}"
-    try:
-        argv = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"root@{hostname}", "-f", str(path)]
-        subprocess.run(argv, check=True, capture_output=True)
-        return path.read_bytes(), path.with_suffix(".pub").read_bytes()
-    finally:
-        path.unlink(missing_ok=True)
-        path.with_suffix(".pub").unlink(missing_ok=True)
 
 
 def _carry(node: Node, root: Root) -> None:
