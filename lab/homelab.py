@@ -45,6 +45,24 @@ def container_data(name: str, vmid: int, mirrors: list[str]) -> dict[str, Any]:
     }
 
 
+BARE_VPS: dict[str, Any] = {
+    "services": (),
+    "pangolin": None,
+    "fail2ban": None,
+    "backups": None,
+    "watch": None,
+    "swap": None,
+    "open_ports": [
+        {"port": 80, "purpose": "HTTP"},
+        {"port": 443, "purpose": "HTTPS"},
+        {"port": 51820, "protocol": "udp", "purpose": "Gerbil (WireGuard)"},
+    ],
+}
+"""The VPS of the default profile: a host, and nothing on it."""
+BARE_NODE: dict[str, Any] = {"adopted": False, "watch": None}
+"""The node of the default profile: it has none of Proxmox's tools, so it is not adopted."""
+
+
 def node_data(name: str) -> dict[str, Any]:
     """What a node's declaration has of its own in the lab."""
     cores, memory, disk = _NODES[name]

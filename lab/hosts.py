@@ -1,6 +1,6 @@
 """The hosts of the lab: the groups of production at addresses of the lab's network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Profile = Literal["default", "full"]
@@ -42,6 +42,8 @@ class LabHost:
     address: str
     needs_engine: bool = False
     in_default: bool = False
+    pve: bool = False
+    """A Proxmox node with its tools, or the store that these mount."""
 
     @property
     def login_address(self) -> str:
@@ -96,9 +98,9 @@ def _edge() -> tuple[LabHost, ...]:
 HOSTS: tuple[LabHost, ...] = (
     LabHost("mainframe", "mainframe", MAINFRAME, needs_engine=True, in_default=True),
     LabHost("vps", "vps", VPS, needs_engine=True, in_default=True),
-    LabHost("dl380p", "proxmox", "10.99.0.31", in_default=True),
-    LabHost("i5", "proxmox", "10.99.0.32"),
-    LabHost("omv", "nas", NAS, in_default=True),
+    LabHost("dl380p", "proxmox", "10.99.0.31", in_default=True, pve=True),
+    LabHost("i5", "proxmox", "10.99.0.32", pve=True),
+    LabHost("omv", "nas", NAS, in_default=True, pve=True),
     *_homelab(),
     *_edge(),
 )
@@ -106,7 +108,10 @@ HOSTS: tuple[LabHost, ...] = (
 
 def select(profile: Profile) -> tuple[LabHost, ...]:
     """The hosts of a profile, in the order of the table."""
-    return tuple(host for host in HOSTS if profile == "full" or host.in_default)
+    if profile == "full":
+        return HOSTS
+    # Without the homelab: a node and a store that are not adopted yet
+    return tuple(replace(host, pve=False) for host in HOSTS if host.in_default)
 
 
 def by_name(name: str) -> LabHost | None:

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from lab.homelab import container_data, node_data
+from lab.homelab import BARE_NODE, BARE_VPS, container_data, node_data
 from lab.hosts import ACME_NAME, B2_ENDPOINT, CONTROLLER, LabHost, Profile, select
 from lab.mesh import lab_mesh
 from lab.paths import lab_paths
@@ -25,6 +25,8 @@ def _data(host: LabHost) -> dict[str, Any]:
     number = int(host.address.rpartition(".")[2])
     if host.group == "edge":
         data["mesh"] = lab_mesh()
+    if current_profile() == "default" and host.group in ("proxmox", "vps"):
+        return data | (BARE_NODE if host.group == "proxmox" else BARE_VPS)
     if host.group in ("homelab", "proxmox", "vps"):
         # No Telegram here: what the hosts watch is in their journals
         data["watch"] = {"telegram_api": ""}

@@ -13,7 +13,6 @@ from lab.hosts import ACME, ACME_NAME, CONTROLLER, HUB, PUBLIC_NAMES, REGISTRY, 
 from lab.paths import LabPaths
 
 BOOT_SECONDS = 180
-_PVE = ("proxmox", "nas")
 _SSHD = f"PerSourcePenaltyExemptList {CONTROLLER}\n"
 
 
@@ -46,7 +45,7 @@ def seed(paths: LabPaths, host: LabHost) -> dict[str, bytes]:
         "/lab/seed/ca/estate-lab.crt": paths.ca_cert.read_bytes(),
     }
     files |= {f"/lab/seed/ca/machine-{name}": pem for name, pem in machine_authorities().items()}
-    if host.group in _PVE:
+    if host.pve:
         authorities = {"estate-lab.crt": paths.ca_cert.read_bytes(), **machine_authorities()}
         files |= proxmox.seed(host, machine_settings(), authorities, _SSHD)
     return files if host.needs_engine else files | {"/lab/seed/no-engine": b""}
@@ -61,18 +60,22 @@ def machine(paths: LabPaths, host: LabHost, image: str, caps: Sequence[str], ups
         address=host.address,
         image=image,
         command=("/usr/local/sbin/lab-init",),
-        options=(*options(caps), *_kuma(paths, host), *(proxmox.options(paths) if host.group == "proxmox" else ())),
+        options=(
+            *options(caps),
+            *_kuma(paths, host),
+            *proxmox.options(paths, host),
+        ),
         aliases=(host.name, *_names(host)),
         add_hosts=(*registries, (ACME_NAME, ACME)),
         volumes=_volumes(host),
-        keep_volumes=host.group in _PVE,
+        keep_volumes=host.pve,
         seed=seed(paths, host),
     )
 
 
 def _volumes(host: LabHost) -> tuple[tuple[str, str], ...]:
     """Where its engine's data are, or a Proxmox node's and its NFS server's."""
-    if host.group in _PVE:
+    if host.pve:
         return proxmox.volumes(host)
     return ((host.volume, "/var/lib/docker"),) if host.needs_engine else ()
 

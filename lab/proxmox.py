@@ -42,8 +42,10 @@ def volumes(host: LabHost) -> tuple[tuple[str, str], ...]:
     )
 
 
-def options(paths: LabPaths) -> tuple[str, ...]:
+def options(paths: LabPaths, host: LabHost) -> tuple[str, ...]:
     """A node sees the templates that it can download."""
+    if host.group != "proxmox" or not host.pve:
+        return ()
     return (f"--volume={paths.templates.resolve()}:{TEMPLATES_ON_HOST}:ro",)
 
 

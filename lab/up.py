@@ -27,6 +27,11 @@ class Lab:
     hosts: tuple[LabHost, ...]
     upstream: bool
 
+    @property
+    def homelab(self) -> bool:
+        """Whether it has Proxmox nodes."""
+        return any(host.pve for host in self.hosts)
+
 
 def up(paths: LabPaths, profile: Profile, progress: Progress) -> None:
     """Bring the lab of a profile up, from wherever it is."""
@@ -40,7 +45,8 @@ def up(paths: LabPaths, profile: Profile, progress: Progress) -> None:
     _keys(lab)
     _servers(lab, docker, images)
     _fleet(lab, building)
-    _templates(lab, docker, images)
+    if lab.homelab:
+        _templates(lab, docker, images)
     _hosts(lab, docker, images)
     keys.write_if_changed(paths.profile, f"{profile}\n")
     _images(lab, docker)
@@ -85,16 +91,20 @@ class BaseImages:
     host: str
     edge: str
     infra: str
-    proxmox: str
+    proxmox: str = ""
 
     def of(self, host: LabHost) -> str:
         """The image of a host."""
-        return {"edge": self.edge, "proxmox": self.proxmox}.get(host.group, self.host)
+        if host.group == "proxmox" and host.pve:
+            return self.proxmox
+        return self.edge if host.group == "edge" else self.host
 
 
 def _base_images(lab: Lab, docker: Docker) -> BaseImages:
     with lab.progress.step("Base images") as step:
-        wanted = [rootfs.host_image(), rootfs.edge_image(), rootfs.infra_image(), rootfs.proxmox_image()]
+        wanted = [rootfs.host_image(), rootfs.edge_image(), rootfs.infra_image()]
+        if lab.homelab:
+            wanted.append(rootfs.proxmox_image())
         step.note(", ".join(image.tag for image in wanted))
         made = parallel(lambda image: rootfs.ensure(docker, image), wanted)
         step.done("made" if any(new for _, new in made) else "already there")
@@ -137,8 +147,9 @@ def _servers(lab: Lab, docker: Docker, images: BaseImages) -> None:
         services.acme(lab.paths, images.infra),
         services.road(lab.paths, images.edge),
         b2.b2(lab.paths, images.infra),
-        proxmox.dns(images.proxmox),
     ]
+    if lab.homelab:
+        wanted.append(proxmox.dns(images.proxmox))
     if not lab.upstream:
         wanted.append(services.registry(lab.paths, images.infra))
     with lab.progress.step("Registry, ACME server, object store, name server and the road to the fleet") as step:
@@ -200,7 +211,7 @@ def _images(lab: Lab, docker: Docker) -> None:
     if lab.upstream:
         return
     with lab.progress.step("Service images") as step:
-        ensure(registry=services.PUSH_TO, progress=step.note)
+        ensure(registry=services.PUSH_TO, progress=step.note, homelab=lab.homelab)
         for host in (host for host in lab.hosts if host.needs_engine and host.is_machine):
             if dropped := refresh(docker, host):
                 step.note(f"{host.name}: {dropped} outdated images dropped; the next deploy pulls them")

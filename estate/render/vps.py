@@ -13,6 +13,8 @@ from estate.render.templates import render
 SWAP = "/usr/local/sbin/estate-swap"
 PANGOLIN = "/usr/local/sbin/estate-pangolin"
 MODULES = "/etc/modules-load.d/60-estate.conf"
+# A container has its machine's modules
+_LOAD = "systemd-detect-virt --quiet --container || systemctl restart systemd-modules-load"
 
 
 def _swap(size: int) -> tuple[list[Node], Handler]:
@@ -22,13 +24,16 @@ def _swap(size: int) -> tuple[list[Node], Handler]:
     return [script, unit], Handler("swap", SWAP, Tree((script, unit)).digest, paths, probe=f"{SWAP} --check")
 
 
-def vps(host: VpsHost) -> Desired:
+def vps(host: VpsHost, stack: Stack | None) -> Desired:
     """Swap, and the kernel module of the tunnels."""
-    # Gerbil gets no CAP_SYS_MODULE: the machine loads the module itself
-    modules = File(MODULES, b"# Estate: Gerbil's tunnels.\nwireguard\n")
-    nodes: list[Node] = [modules, Directory("/etc/modules-load.d")]
-    handlers = [Handler("modules", "systemctl restart systemd-modules-load", modules.digest, (modules.path,))]
+    nodes: list[Node] = []
+    handlers: list[Handler] = []
     units: tuple[Unit, ...] = ()
+    if stack is not None and "gerbil" in stack:
+        # Gerbil gets no CAP_SYS_MODULE: the machine loads the module itself
+        modules = File(MODULES, b"# Estate: Gerbil's tunnels.\nwireguard\n")
+        nodes += [modules, Directory("/etc/modules-load.d")]
+        handlers.append(Handler("modules", _LOAD, modules.digest, (modules.path,)))
     if host.swap:
         files, handler = _swap(host.swap)
         nodes += files
@@ -65,7 +70,9 @@ def pangolin(stack: Stack, settings: PangolinSettings, secrets: Mapping[str, str
 
 def vps_tasks(host: VpsHost, stack: Stack | None, secrets: Mapping[str, str]) -> list[Desired]:
     """All tasks of a VPS beside those of every host, in their order."""
-    tasks = [vps(host)]
+    if not (host.swap or stack or host.fail2ban):
+        return []
+    tasks = [vps(host, stack)]
     if stack is not None and host.pangolin and "pangolin" in stack:
         tasks.append(pangolin(stack, host.pangolin, secrets))
     if host.fail2ban:

@@ -37,15 +37,17 @@ def build_missing(docker: Docker, wanted: list[Layer], progress: Callable[[str],
         engine.build(docker, layer.tag, layer.context(base_image))
 
 
-def ensure(registry: str, progress: Callable[[str], None]) -> None:
+def ensure(registry: str, progress: Callable[[str], None], homelab: bool = True) -> None:
     """Build and push what the registry at host:port lacks; do nothing for what it has.
+
+    + homelab: also what only hosts of the `full` profile run
 
     Safe to interrupt and run again: a tag appears, in the engine and in the registry, only when its
     image is complete.
     """
     remote, docker = Registry(registry), engine.docker()
     layers = all_layers()
-    wanted = [(image, layers[image.name]) for image in TABLE]
+    wanted = [(image, layers[image.name]) for image in TABLE if homelab or not image.homelab]
     absent = [(image, layer) for image, layer in wanted if remote.hash_of(image.ref) != layer.hash]
     build_missing(docker, [layer for _, layer in absent], progress)
     for image, layer in absent:

@@ -16,6 +16,8 @@ class LabImage:
     software: str
     source: str
     covers: str
+    homelab: bool = False
+    """Only hosts of the `full` profile run it."""
 
 
 TABLE: tuple[LabImage, ...] = (
@@ -148,6 +150,7 @@ TABLE: tuple[LabImage, ...] = (
         "WebAuthn, expression policies, OpenID Connect code flow with PKCE, the embedded outpost as a proxy "
         "(no WebSockets), audit log, users, groups and events over the API, state in PostgreSQL; no admin pages, no "
         "SAML, LDAP or SCIM, WebAuthn through the API only",
+        homelab=True,
     ),
     LabImage(
         "hermes-api",
@@ -165,6 +168,7 @@ TABLE: tuple[LabImage, ...] = (
         "lab/standins/pangolin",
         "configuration checks, first admin by the setup token, log-in, organizations, sites, blueprints (sites and raw "
         "ports, refused as a whole), what Traefik and Gerbil are told; no dashboard, no log-in of visitors, no rules",
+        homelab=True,
     ),
     LabImage(
         "gerbil",
@@ -174,6 +178,7 @@ TABLE: tuple[LabImage, ...] = (
         "lab/standins/gerbil",
         "the tunnels' end on its UDP port, over QUIC in WireGuard's place (which Newt speaks without a device, and no "
         "package can): encrypted, opened from the homelab, TCP and UDP; an address in the tunnel for each site",
+        homelab=True,
     ),
     LabImage(
         "newt",
@@ -183,6 +188,7 @@ TABLE: tuple[LabImage, ...] = (
         "lab/standins/newt",
         "its environment, blueprint applied again and again, the health file, the other end of that tunnel: data "
         "really flow to the targets; by HTTP and not by WebSocket it learns what goes through",
+        homelab=True,
     ),
     LabImage(
         "traefik",
@@ -193,6 +199,7 @@ TABLE: tuple[LabImage, ...] = (
         "static and dynamic configuration with its refusals, file and HTTP provider, carried out by a real Caddy: "
         "ACME, TLS versions, redirection, headers, reverse proxy; raw TCP and UDP ports; access log in the common "
         "format; the badger plugin lets everybody through",
+        homelab=True,
     ),
     LabImage(
         "n8n",
@@ -203,6 +210,7 @@ TABLE: tuple[LabImage, ...] = (
         "settings of the environment and their _FILE, its database in PostgreSQL over TLS, the encryption key held "
         "to the settings file and to what it encrypted, /healthz, /healthz/readiness, /metrics, webhooks that are "
         "not registered; no editor, no workflow runs",
+        homelab=True,
     ),
     LabImage(
         "rustdesk",
@@ -212,6 +220,7 @@ TABLE: tuple[LabImage, ...] = (
         "lab/standins/hbbs, lab/standins/hbbr",
         "hbbs: its ports, the key pair from its working directory, refusal of another key, registered devices in "
         "SQLite; hbbr: joins pairs that know the key; lines of text instead of RustDesk's protobuf messages",
+        homelab=True,
     ),
     LabImage(
         "couchdb",
@@ -221,6 +230,7 @@ TABLE: tuple[LabImage, ...] = (
         "lab/standins/couchdb",
         "ini files, administrators and users, _security, CORS, documents with revisions and conflicts refused, "
         "_bulk_docs, _all_docs, _changes, _revs_diff, _local; data in SQLite; no attachments, views, or Mango",
+        homelab=True,
     ),
 )
 
