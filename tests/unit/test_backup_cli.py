@@ -112,7 +112,7 @@ def test_what_the_host_is_asked(on, words, asked):
         (("run", PROD, "--kind", "hourly"), "--kind hourly: no such kind; choose one of daily"),
         (("run", PROD, "--kind", "pre-restore"), "--kind pre-restore: no such kind"),
         (("accept", PROD, "newest"), "newest: which one is a decision"),
-        (("list", PROD, "--host", "vps"), "vps: is no host with backups; "),
+        (("list", PROD, "--host", "omv"), "omv: is no host with backups; "),
         (("restore", PROD, OLD, "--to", "mars"), "mars: is no host with backups; "),
     ],
 )

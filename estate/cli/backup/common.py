@@ -12,7 +12,7 @@ from estate.cli.errors import err
 from estate.exit_codes import ExitCode
 from estate.inventory import Ssh, load
 from estate.models.faults import EstateFaults, Fault, did_you_mean
-from estate.models.host import StackHost
+from estate.models.host import MainframeHost, StackHost
 from estate.models.stack import Stack
 from estate.remote import stream_as_root
 from estate.render.backup_units import scripts_dir
@@ -22,7 +22,7 @@ from estate.run.options import Options
 
 Inventory = Annotated[Path, typer.Argument(help="An inventory file, such as inventories/prod.py.")]
 SetName = Annotated[str, typer.Argument(help="A set's id, as `estate backup list` shows it; or newest.")]
-HostName = Annotated[str, typer.Option("--host", help="The host; needed when several have backups.")]
+HostName = Annotated[str, typer.Option("--host", help="The host; the mainframe when several have backups.")]
 StoreName = Annotated[str, typer.Option("--store", help="The store to read; by default the first that has the set.")]
 StoreNames = Annotated[list[str] | None, typer.Option("--store", help="Only this store; may be repeated.")]
 Services = Annotated[list[str] | None, typer.Option("--service", help="Only this service; may be repeated.")]
@@ -59,16 +59,22 @@ class Answer:
 
 
 def target(inventory: Path, name: str = "") -> Target:
-    """The host whose backups are meant. Raises EstateFaults when it is not clear which, or there is none."""
+    """The host whose backups are meant: by its name, else the only one that has some, else the mainframe.
+
+    Raises EstateFaults when it is not clear which, or there is none.
+    """
     estate = load(inventory.resolve())
     hosts = {n: h for n, h in estate.hosts.items() if isinstance(h, StackHost) and h.backups and n in estate.stacks}
     if not hosts:
         raise EstateFaults([Fault(str(inventory), "no host has backups", "declare them (backups) in group_data")])
     if name and name not in hosts:
         raise EstateFaults([Fault(name, "is no host with backups", did_you_mean(name, hosts))])
-    if not name and len(hosts) > 1:
+    choices = [name] if name else list(hosts)
+    if len(choices) > 1:
+        choices = [one for one, host in hosts.items() if isinstance(host, MainframeHost)]
+    if len(choices) != 1:
         raise EstateFaults([Fault("--host", f"{', '.join(hosts)} have backups", "say which one")])
-    chosen = name or next(iter(hosts))
+    chosen = choices[0]
     return Target(estate.name, chosen, estate.ssh[chosen], hosts[chosen], estate.stacks[chosen])
 
 
