@@ -157,7 +157,7 @@ def assert_converges(*options: str) -> None:
         assert Checkout().dry_run(*options).changes == []
 
 
-HOSTS = ("mainframe", "vps", "dl380p", "omv", "zurich", "tokyo", "amsterdam")
+HOSTS = ("mainframe", "vps", "dl380p", "i5", "omv", "zurich", "tokyo", "amsterdam")
 
 FINGERPRINT = """
 find /opt/prodg/compose /opt/prodg/secrets /opt/prodg/scripts /etc/ssh /etc/nftables.conf /etc/docker /etc/sysctl.d \\
