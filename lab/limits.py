@@ -9,6 +9,8 @@ from lab.hosts import LabHost
 LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
 PER_HOST = 3
 PER_ENGINE = 1
+UNPRIVILEGED = range(100_000, 165_536)
+"""Users of containers on the Proxmox nodes: root made their namespace, so theirs count as root's too."""
 
 
 def instances_needed(hosts: Iterable[LabHost]) -> int:
@@ -17,7 +19,7 @@ def instances_needed(hosts: Iterable[LabHost]) -> int:
 
 
 def instances_used(proc: Path = Path("/proc")) -> int:
-    """The inotify instances that root's processes hold, as far as this process may see them."""
+    """The inotify instances that count as root's, as far as this process may see them."""
     return sum(_held(process) for process in proc.glob("[0-9]*"))
 
 
@@ -34,7 +36,8 @@ def check(new_hosts: Iterable[LabHost], used: int, limit: int) -> None:
 
 def _held(process: Path) -> int:
     try:
-        if process.stat().st_uid != 0:
+        owner = process.stat().st_uid
+        if owner != 0 and owner not in UNPRIVILEGED:
             return 0
         links = [str(link.readlink()) for link in (process / "fd").iterdir()]
     except OSError:

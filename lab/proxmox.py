@@ -5,6 +5,7 @@ Their tools are stand-ins (lab/standins/proxmox); the containers that these make
 
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from lab.containers import Container
 from lab.docker import Docker
@@ -82,21 +83,35 @@ def dns(image: str) -> Container:
     )
 
 
-def container_keys(docker: Docker, found: Collection[str]) -> dict[LabHost, list[str]]:
-    """Host keys of the containers that run on the nodes, read through their nodes and not over the network."""
-    script = """
-        pct list | awk '$2 == "running" {print $1}' | while read -r vmid; do
-            pct config "$vmid" | sed -n 's/^hostname: /# /p'
-            pct exec "$vmid" --keep-env 0 -- sh -c 'cat /etc/ssh/ssh_host_*_key.pub' </dev/null
-        done"""
-    keys: dict[LabHost, list[str]] = {}
+@dataclass(frozen=True)
+class Guest:
+    """A lab host that is a container on a node."""
+
+    host: LabHost
+    node: LabHost
+    vmid: str
+    status: str
+
+    def exec(self, docker: Docker, *argv: str) -> str:
+        """What a command prints in it, run through its node."""
+        attach = ("pct", "exec", self.vmid, "--keep-env", "0", "--", *argv)
+        return docker.exec(self.node.container, *attach, check=False).stdout
+
+
+def guests(docker: Docker, running: Collection[str]) -> list[Guest]:
+    """The lab hosts that are containers on nodes that run."""
+    found = []
     for node in nodes():
-        if node.container not in found:
-            continue
-        current: LabHost | None = None
-        for line in docker.exec(node.container, "sh", "-c", script, check=False).stdout.splitlines():
-            if line.startswith("# "):
-                current = by_name(line.removeprefix("# "))
-            elif current and line.strip():
-                keys.setdefault(current, []).append(line)
-    return keys
+        listed = docker.exec(node.container, "pct", "list", check=False) if node.container in running else None
+        for line in listed.stdout.splitlines()[1:] if listed and listed.ok else []:
+            vmid, status, *_, name = line.split()
+            if host := by_name(name):
+                found.append(Guest(host, node, vmid, status))
+    return found
+
+
+def container_keys(docker: Docker, running: Collection[str]) -> dict[LabHost, list[str]]:
+    """Host keys of the containers that run, read through their nodes and not over the network."""
+    alive = [guest for guest in guests(docker, running) if guest.status == "running"]
+    keys = {one.host: one.exec(docker, "sh", "-c", "cat /etc/ssh/ssh_host_*_key.pub").splitlines() for one in alive}
+    return {host: lines for host, lines in keys.items() if lines}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lab import containers, machines
+from lab import containers, machines, proxmox
 from lab.docker import Docker
 from lab.hosts import HOSTS, LabHost
 from lab.parallel import parallel
@@ -35,4 +35,13 @@ def look(docker: Docker) -> list[HostState]:
         answer = docker.exec(host.container, *wanted, check=False).stdout.strip() if host.needs_engine else "-"
         return HostState(host, container, machines.system_state(docker, host) or "unknown", answer)
 
-    return parallel(state, [host for host in HOSTS if host.container in found])
+    def inside(guest: proxmox.Guest) -> HostState:
+        where = f"{guest.status} on {guest.node.name}"
+        if guest.status != "running":
+            return HostState(guest.host, where, "-", "-")
+        systemd = guest.exec(docker, "systemctl", "is-system-running").strip()
+        return HostState(guest.host, where, systemd or "unknown", "-")
+
+    running = {name for name, one in found.items() if one.state == "running"}
+    states = parallel(state, [host for host in HOSTS if host.container in found and host.is_machine])
+    return [*states, *parallel(inside, proxmox.guests(docker, running))]

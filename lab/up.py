@@ -168,7 +168,10 @@ def _hosts(lab: Lab, docker: Docker, images: BaseImages) -> None:
         caps = system.capabilities(docker.version())
         hub = next(host for host in lab.hosts if host.name == HUB)
         running = {name for name, container in found.items() if container.state == "running"}
-        starting = [host for host in lab.hosts if host.container not in running]
+        starting = [host for host in machines_wanted if host.container not in running]
+        if any(host.group == "proxmox" for host in starting):
+            # The deploy makes these on the nodes
+            starting += [host for host in lab.hosts if not host.is_machine]
         limits.check(starting, limits.instances_used(), int(limits.LIMIT.read_text()))
 
         def converge(host: LabHost) -> str:

@@ -3,14 +3,15 @@
 import json
 import shutil
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
-from lab.standins.proxmox import cluster, pct, templates, tools
+from lab.standins.proxmox import cluster, templates
+from lab.standins.proxmox.__main__ import TOOLS
 from lab.standins.proxmox.backend import Limits, Usage
 from lab.standins.proxmox.errors import PveError
 from lab.standins.proxmox.node import Node
@@ -178,19 +179,9 @@ class Pve:
     def run(self, tool: str, *argv: str) -> Said:
         """Run a tool with words."""
         self.said.clear()
-        mains: dict[str, Callable[[Node, Sequence[str]], int]] = {
-            "pct": pct.main,
-            "pvesh": tools.pvesh,
-            "pveam": tools.pveam,
-            "pvesm": tools.pvesm,
-            "pveum": tools.pveum,
-            "pvecm": tools.pvecm,
-            "vzdump": tools.vzdump,
-            "pve-firewall": tools.pve_firewall,
-        }
         errors = StringIO()
         with redirect_stderr(errors):
-            status = mains[tool](self.node, list(argv))
+            status = TOOLS[tool](self.node, list(argv))
         return Said(status, "\n".join(self.said), errors.getvalue())
 
     def ok(self, tool: str, *argv: str) -> Said:

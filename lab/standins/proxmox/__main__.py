@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.standins.proxmox import boot, httpd, jobs, pct, pmxcfs, tools
+from lab.standins.proxmox import boot, httpd, jobs, pct, tools
 from lab.standins.proxmox.lxc import Lxc
 from lab.standins.proxmox.node import Node
 
@@ -20,13 +20,22 @@ TOOLS: dict[str, Tool] = {
     "vzdump": tools.vzdump,
     "pve-firewall": tools.pve_firewall,
 }
+
+
+def _pmxcfs(node: Node) -> None:
+    """Its library is on the nodes only."""
+    from lab.standins.proxmox import pmxcfs_mount
+
+    pmxcfs_mount.serve(node)
+
+
 SERVICES: dict[str, Callable[[Node], None]] = {
     "boot": boot.boot,
     "guests-start": boot.start_guests,
     "guests-stop": boot.stop_guests,
     "proxy": httpd.serve,
     "scheduler": lambda node: print(f"{jobs.run_due(node)} jobs"),
-    "pmxcfs": pmxcfs.serve,
+    "pmxcfs": _pmxcfs,
 }
 
 

@@ -1,22 +1,17 @@
-"""The methods below /access: `pveum user|group|role|acl|realm|user token`."""
+"""The methods below /access: `pveum user|group|role|acl|user token`; realms are in realms.py."""
 
 import re
 from typing import Any
 
-from lab.standins.proxmox import sections, users
+from lab.standins.proxmox import realms, users
 from lab.standins.proxmox.errors import ParamError, PveError
 from lab.standins.proxmox.node import Node
 from lab.standins.proxmox.users import Acl, Users
 
-DOMAINS = "domains.cfg"
-INITIAL_DOMAINS = (
-    "pam: pam\n\tcomment Linux PAM standard authentication\n\npve: pve\n\tcomment Proxmox VE authentication server\n"
-)
 _ACL_PATH = re.compile(
     r"/|/access(/(groups|realm)(/[^/]+)?)?|/nodes(/[^/]+)?|/pool(/[^/]+)*|/sdn(/.*)?|/storage(/[^/]+)?|/vms(/\d{3,})?"
     r"|/mapping(/.*)?"
 )
-_NUMERIC = {"autocreate", "default", "groups-autocreate", "groups-overwrite", "query-userinfo", "case-sensitive"}
 
 
 def _words(text: str) -> list[str]:
@@ -60,7 +55,7 @@ def user_write(node: Node, values: dict[str, Any], new: bool) -> None:
         found = users.load(node)
         if new and name in found.users:
             raise PveError(f"create user failed: user '{name}' already exists")
-        if new and name.partition("@")[2] not in _domains(node):
+        if new and name.partition("@")[2] not in realms.load(node):
             raise PveError(f"create user failed: domain '{name.partition('@')[2]}' does not exist")
         if not new and name not in found.users:
             raise PveError(f"update user failed: no such user ('{name}')")
@@ -235,74 +230,3 @@ def token_delete(node: Node, user: str, name: str) -> None:
         found.acl = [one for one in found.acl if one.ugid != f"{user}!{name}"]
         users.save(node, found)
         users.drop_token(node, f"{user}!{name}")
-
-
-def _domains(node: Node) -> dict[str, sections.Section]:
-    return sections.parse(node.read(DOMAINS) or INITIAL_DOMAINS)
-
-
-def _setting(key: str, value: str) -> str | int:
-    return int(value) if key in _NUMERIC else value
-
-
-def realm_rows(node: Node) -> list[dict[str, Any]]:
-    """Every realm, without its settings, as the login page may see them."""
-    rows = []
-    for one in _domains(node).values():
-        shown = {key: _setting(key, one.settings[key]) for key in ("comment", "default") if key in one.settings}
-        row: dict[str, Any] = {"realm": one.name, "type": one.kind}
-        rows.append(row | shown)
-    return rows
-
-
-def realm_get(node: Node, name: str) -> dict[str, Any]:
-    """A realm's settings, the client's key among them. Raises PveError."""
-    one = _domains(node).get(name)
-    if one is None:
-        raise PveError(f"domain '{name}' does not exist")
-    found: dict[str, Any] = {"type": one.kind}
-    return found | {key: _setting(key, value) for key, value in one.settings.items()}
-
-
-def realm_write(node: Node, values: dict[str, Any], new: bool) -> None:
-    """Make a realm, or change one; `username-claim` is fixed then. Raises PveError."""
-    name, kind, delete = values.pop("realm"), values.pop("type", ""), values.pop("delete", "")
-    values.pop("digest", None)
-    emsg = "add auth server failed" if new else "update auth server failed"
-    with node.cfs_lock(DOMAINS):
-        found = _domains(node)
-        if new:
-            _check_new(found, name, kind, values, emsg)
-        elif name not in found:
-            raise PveError(f"{emsg}: domain '{name}' does not exist")
-        elif not values and not delete:
-            raise PveError(f"{emsg}: no options specified")
-        if values.get("default"):
-            for one in found.values():
-                one.settings.pop("default", None)
-        section = found.setdefault(name, sections.Section(kind, name))
-        section.settings |= {key: str(value) for key, value in values.items()}
-        for key in _words(delete):
-            section.settings.pop(key, None)
-        node.write(DOMAINS, sections.render(found))
-
-
-def _check_new(found: dict[str, sections.Section], name: str, kind: str, values: dict[str, Any], emsg: str) -> None:
-    if name in found and name not in {"pam", "pve"}:
-        raise PveError(f"{emsg}: domain '{name}' already exists")
-    if name in {"pam", "pve"}:
-        raise PveError(f"{emsg}: unable to use reserved name '{name}'")
-    if kind != "openid":
-        raise PveError(f"{emsg}: ESTATE LAB STAND-IN: realms of type '{kind}' are not here; openid is")
-    missing = [key for key in ("issuer-url", "client-id") if key not in values]
-    if missing:
-        raise ParamError(dict.fromkeys(missing, "property is missing and it is not optional"))
-
-
-def realm_delete(node: Node, name: str) -> None:
-    """Delete a realm. Raises PveError."""
-    with node.cfs_lock(DOMAINS):
-        found = _domains(node)
-        if name in {"pam", "pve"} or found.pop(name, None) is None:
-            raise PveError(f"delete auth server failed: domain '{name}' does not exist")
-        node.write(DOMAINS, sections.render(found))

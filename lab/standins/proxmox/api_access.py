@@ -1,6 +1,6 @@
 """The methods below /access."""
 
-from lab.standins.proxmox import access
+from lab.standins.proxmox import access, realms
 from lab.standins.proxmox.api import Method
 from lab.standins.proxmox.schema import BOOL, COUNT, TEXT, Param, need
 
@@ -99,19 +99,19 @@ METHODS: tuple[Method, ...] = (
     Method("delete", "/access/roles/{roleid}", lambda n, v: access.role_delete(n, v["roleid"]), {"roleid": _ID}),
     Method("get", "/access/acl", lambda n, v: access.acl_rows(n)),
     Method("set", "/access/acl", lambda n, v: access.acl_write(n, v, bool(v.pop("delete", 0))), _ACL),
-    Method("get", "/access/domains", lambda n, v: access.realm_rows(n)),
+    Method("get", "/access/domains", lambda n, v: realms.rows(n)),
     Method(
         "create",
         "/access/domains",
-        lambda n, v: access.realm_write(n, v, new=True),
+        lambda n, v: realms.write(n, v, new=True),
         {"realm": _REALM, "type": _TYPES, "username-claim": TEXT, **_OPENID},
     ),
-    Method("get", _REALM_PATH, lambda n, v: access.realm_get(n, v["realm"]), {"realm": _REALM}),
+    Method("get", _REALM_PATH, lambda n, v: realms.get(n, v["realm"]), {"realm": _REALM}),
     Method(
         "set",
         _REALM_PATH,
-        lambda n, v: access.realm_write(n, v, new=False),
+        lambda n, v: realms.write(n, v, new=False),
         {"realm": _REALM, "delete": TEXT, "digest": TEXT, **_OPENID},
     ),
-    Method("delete", _REALM_PATH, lambda n, v: access.realm_delete(n, v["realm"]), {"realm": _REALM}),
+    Method("delete", _REALM_PATH, lambda n, v: realms.delete(n, v["realm"]), {"realm": _REALM}),
 )

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lab.standins.proxmox import BANNER, access, certs, cluster, guests, power, storage, users
+from lab.standins.proxmox import BANNER, certs, cluster, guests, power, realms, storage, users
 from lab.standins.proxmox.errors import PveError
 from lab.standins.proxmox.node import Node
 from lab.standins.proxmox.pmxcfs import BACKING
@@ -69,7 +69,7 @@ def share(node: Node, settings: dict[str, Any]) -> None:
     initial = {
         "corosync.conf": cluster.render(settings["name"], nodes),
         "storage.cfg": storage.INITIAL,
-        "domains.cfg": access.INITIAL_DOMAINS,
+        "domains.cfg": realms.INITIAL,
         users.CONFIG: users.INITIAL,
     }
     for name, text in initial.items():

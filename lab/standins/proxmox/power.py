@@ -46,7 +46,10 @@ def _mount_one(node: Node, root: Path, key: str, text: str, owner: int) -> None:
     target = root / parsed.get("mp", "").lstrip("/")
     source = _source(node, parsed["volume"])
     if key != "rootfs":
-        setup.Root(root, owner).folder(target)
+        own = setup.Root(root, owner)
+        if own.at(parsed["mp"]).is_symlink():
+            raise PveError(f"mount point '{parsed['mp']}' is a symbolic link in the container")
+        own.folder(target)
     node.backend.mount(source, target, parsed.get("ro") == "1")
 
 
