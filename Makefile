@@ -3,8 +3,9 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 LAB := inventories/lab.py
+PROFILE = default
 
-.PHONY: help venv lab lab-down images test check leaks unit test-lab lanes bench faults audit docs
+.PHONY: help venv lab lab-down images test check leaks unit test-lab test-homelab lanes bench faults audit docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
@@ -15,10 +16,11 @@ venv: .venv/.complete ## create the virtual environment from the pinned versions
 	sh lab/bootstrap.sh
 	@touch $@
 
-lab: venv ## everything: engine, images, hosts, deploy, verification, a table of what runs where
-	$(BIN)/estate lab up
+lab: venv ## everything: engine, images, hosts, deploy, verification, a table; PROFILE=full for the homelab, too
+	$(BIN)/estate lab up --profile $(PROFILE)
 	$(BIN)/estate secrets init $(LAB) --from-file .lab/external.env
 	$(BIN)/estate lab fleet
+	$(if $(filter full,$(PROFILE)),$(BIN)/estate homelab up $(LAB) --nodes-only)
 	$(BIN)/pyinfra -y $(LAB) deploy.py
 	$(BIN)/pytest tests/verify --inventory $(LAB) -q
 	$(BIN)/estate lab summary
@@ -51,9 +53,12 @@ test-lab: lab ## tests against the lab's hosts
 # These mostly wait, each for hosts of its own; what touches all hosts runs afterwards
 LANE_NAMES = fleet mainframe hosts
 
+test-homelab: ## tests of the homelab and the VPS, against a lab of the `full` profile
+	$(TEST_LAB) -v -m homelab
+
 lanes:
 	$(MAKE) --jobs=$(words $(LANE_NAMES)) --keep-going $(LANE_NAMES:%=beside-lane-%)
-	$(TEST_LAB) -v --durations=15 -m "alone or not (alone $(LANE_NAMES:%=or %))"
+	$(TEST_LAB) -v --durations=15 -m "alone or not (alone or homelab $(LANE_NAMES:%=or %))"
 
 # What the mainframe's faults take away (Infisical, Caddy) is not to be missed elsewhere
 lane-fleet lane-hosts: export ESTATE_SECRETS = sealed

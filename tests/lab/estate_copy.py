@@ -158,7 +158,7 @@ def assert_converges(*options: str) -> None:
         assert Checkout().dry_run(*options).changes == []
 
 
-HOSTS = ("mainframe", "vps", "dl380p", "i5", "omv", "zurich", "tokyo", "amsterdam")
+HOSTS = ("mainframe", "vps", "dl380p", "omv", "zurich", "tokyo", "amsterdam")
 
 FINGERPRINT = """
 files() {

@@ -5,7 +5,7 @@ from estate_copy import Checkout, on_host
 
 from estate.render.fail2ban import TABLE
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.homelab
 
 STRANGER = "192.0.2.66"
 SET = f"nft list set inet {TABLE} addr-set-sshd"

@@ -25,7 +25,6 @@ def test_the_default_profile_has_one_of_everything() -> None:
         "mainframe",
         "vps",
         "dl380p",
-        "i5",
         "omv",
         "zurich",
         "tokyo",

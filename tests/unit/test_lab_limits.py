@@ -18,7 +18,7 @@ def test_hosts_that_fit_are_let_through() -> None:
 
 
 def test_hosts_that_do_not_fit_are_refused_with_the_number_to_set() -> None:
-    with pytest.raises(LabError, match=r"need 26 .* root holds 120 of 128; .*max_user_instances to 210"):
+    with pytest.raises(LabError, match=r"need 23 .* root holds 120 of 128; .*max_user_instances to 207"):
         limits.check(select("default"), used=120, limit=128)
 
 
