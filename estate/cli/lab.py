@@ -39,7 +39,9 @@ def _readable() -> Iterator[None]:
 
 @app.command("up")
 def up_command(
-    profile: Annotated[ProfileName, typer.Option(help="default: 7 hosts; full: all 27, with the homelab.")] = ProfileName.DEFAULT,
+    profile: Annotated[
+        ProfileName, typer.Option(help="default: 7 hosts; full: all 27, with the homelab.")
+    ] = ProfileName.DEFAULT,
 ) -> None:
     """Bring the lab up; safe to run again at any point."""
     from lab.lock import locked
