@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 COMMON_PORTS = (
     *(21, 23, 25, 53, 80, 111, 443, 2019, 2049, 2375, 2376, 3000, 3100, 3306, 5000, 5432, 6379, 8000),
@@ -64,6 +65,23 @@ class Answer:
     location: str = ""
     error: str = ""
     text: str = ""
+
+
+def _without_certificate(answer: Answer) -> bool:
+    """Whether the server has no certificate for the name, which is how Caddy answers while it gets one."""
+    return "alert internal error" in answer.error
+
+
+def visit_new(url: str, address: str, ca: str | None) -> Answer:
+    """`visit` a site that may be new: an attempt at a certificate that failed is repeated by Caddy after 60 s."""
+    patient = Retrying(
+        retry=retry_if_result(_without_certificate),
+        wait=wait_fixed(3),
+        stop=stop_after_delay(75),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else Answer(),
+    )
+    answer: Answer = patient(visit, url, address, ca)
+    return answer
 
 
 def visit(url: str, address: str, ca: str | None) -> Answer:

@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from estate.verify.outside import login_methods, open_ports, visit
+from estate.verify import outside
+from estate.verify.outside import Answer, login_methods, open_ports, visit, visit_new
 
 
 def test_only_listening_ports_are_open():
@@ -36,3 +37,24 @@ def test_a_site_that_does_not_answer_is_an_error_and_no_exception():
         answer = visit(f"http://vault.example.org:{bound.getsockname()[1]}/", "127.0.0.1", None)
     assert answer.status == 0
     assert answer.error
+
+
+NO_CERTIFICATE = Answer(error="[SSL: TLSV1_ALERT_INTERNAL_ERROR] tlsv1 alert internal error (_ssl.c:1006)")
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked", "found"),
+    [
+        ([NO_CERTIFICATE, NO_CERTIFICATE, Answer(200)], 3, Answer(200)),
+        ([Answer(error="Connection refused"), Answer(200)], 1, Answer(error="Connection refused")),
+        ([NO_CERTIFICATE] * 40, 26, NO_CERTIFICATE),
+    ],
+    ids=["it comes", "another fault", "it never comes"],
+)
+def test_only_a_certificate_that_is_on_its_way_is_waited_for(monkeypatch, answers, asked, found):
+    clock, given = [0.0], []
+    monkeypatch.setattr("tenacity.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr(outside, "visit", lambda *_: given.append(1) or answers[len(given) - 1])
+    assert visit_new("https://vault.example.org/", "127.0.0.1", None) == found
+    assert len(given) == asked

@@ -12,7 +12,7 @@ from estate.verify.expected import (
     rules,
     scrape_targets,
 )
-from estate.verify.outside import visit
+from estate.verify.outside import visit, visit_new
 
 
 def _configured(node, service):
@@ -76,7 +76,7 @@ def test_caddy_serves_exactly_the_declared_sites(node, seen):
 
 def test_every_site_answers_over_tls_with_a_certificate_we_trust(node, site):
     service, _, name = site
-    answer = visit(f"https://{name}/", node.host.address, node.host.tls.ca_root)
+    answer = visit_new(f"https://{name}/", node.host.address, node.host.tls.ca_root)
     assert not answer.error, f"{name}: {answer.error}"
     assert answer.status < 500, f"{name} answers {answer.status}: is {service.name} there?"
 
@@ -85,7 +85,7 @@ def test_every_site_leads_to_its_own_service(node, site_with_health):
     """The path of the service's own health check, from outside."""
     service, _, name = site_with_health
     url = f"https://{name}{health_path(service)}"
-    answer = visit(url, node.host.address, node.host.tls.ca_root)
+    answer = visit_new(url, node.host.address, node.host.tls.ca_root)
     assert (answer.error, answer.status) == ("", 200), url
 
 
