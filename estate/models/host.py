@@ -224,7 +224,9 @@ class ProxmoxHost(Host):
 
     @property
     def secrets(self) -> dict[str, SecretSpec]:
-        """The secrets of its realms."""
+        """The secrets of its realms, once they are ours."""
+        if not self.adopted:
+            return super().secrets
         specs = [
             SecretSpec(
                 name=realm.client_secret,

@@ -11,6 +11,8 @@ from estate.models.proxmox import Mount, PveAcl, Retention
 from estate.plan.proxmox_state import Guest, PveState, StorageStatus
 from estate.plan.pve_refusals import refusals
 from estate.plan.templates import chosen, version_of
+from estate.render.host import tasks_of
+from estate.sso.consumers import proxmox_realm
 
 SEED = (("postgres", 2, 4, 20), ("authentik", 2, 3, 30), ("n8n", 4, 4, 40), ("rustdesk", 2, 2, 10))
 SEED = (*SEED, ("monitoring", 2, 4, 50), ("obsidian", 2, 2, 50))
@@ -235,3 +237,13 @@ def test_versions_are_compared_as_numbers():
     assert chosen("debian-12-standard", PveState(downloaded=names[:1])) == names[0]
     assert chosen("debian-12", PveState(available=names)) == ""
     assert chosen(names[0], PveState(available=names)) == names[0]
+
+
+def test_a_node_that_is_not_adopted_has_its_base_only_and_no_containers():
+    own = {"guest_firewall": {"management": ["192.0.2.0/24"]}, "realms": [proxmox_realm("example.org")]}
+    ours, bare = node(**own), node(**own, adopted=False)
+    assert {"proxmox", "proxmox_firewall"} <= set(tasks_of(ours, None, {}))
+    assert {"proxmox", "proxmox_firewall"} & set(tasks_of(bare, None, {})) == set()
+    assert (bool(ours.secrets), bool(bare.secrets)) == (True, False)
+    (fault,) = faults(bare, container())
+    assert "dl380p is not adopted" in fault
