@@ -47,7 +47,8 @@ def test_the_deployed_infisical_keeps_the_contract(url):
         "INFISICAL_VIEWER_ID": access.deploy.client_id,
         "INFISICAL_VIEWER_SECRET": access.deploy.secret.secret.get_secret_value(),
     }
-    argv = [sys.executable, "-m", "pytest", "-q", "tests/contract", "--deselect", "tests/contract/test_provision.py"]
+    suite = ("tests/contract/test_errors.py", "tests/contract/test_secrets.py")
+    argv = [sys.executable, "-m", "pytest", "-q", *suite]
     result = subprocess.run(argv, cwd=REPO, env=environment, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stdout[-3000:]
     assert "passed" in result.stdout

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from estate_copy import BIN, REPO, Checkout, on_host
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.hosts
 
 
 def plan(*options):
