@@ -9,6 +9,8 @@ from pathlib import Path
 from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from jinja2.bccache import Bucket
 
+from estate.render.user_directories import user_directory
+
 
 class _Shared(FileSystemBytecodeCache):
     """For every checkout the same: Jinja2 uses an entry only for the very text that it was compiled from."""
@@ -27,8 +29,7 @@ def compiled_directory() -> Path:
 
     Raises RuntimeError for a user without a home directory.
     """
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else Path.home() / ".cache") / "estate" / "templates"
+    return user_directory("XDG_CACHE_HOME", ".cache") / "templates"
 
 
 def compiled(options: object) -> BytecodeCache | None:

@@ -26,7 +26,7 @@ def node_faults(estate: Estate, targets: Collection[PyinfraHost]) -> list[Fault]
 
     def ask(target: PyinfraHost) -> list[Fault]:
         node = estate.hosts[target.name]
-        if not isinstance(node, ProxmoxHost) or not node.adopted:
+        if not isinstance(node, ProxmoxHost):
             return []
         state = recall(target, node, containers)
         _notice(target.name, undeclared(containers, state))

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from estate.models.faults import EstateFaults, Fault
+from estate.render.user_directories import user_directory
 from estate.run.record import RunRecord
 from estate.run.report import page
 from estate.secrets.redact import redact
@@ -21,9 +22,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
 
 def runs_directory() -> Path:
-    """Where the reports of all estates lie; a relative XDG_STATE_HOME does not count, as its specification says."""
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "estate" / "runs"
+    """Where the reports of all estates lie."""
+    return user_directory("XDG_STATE_HOME", ".local/state") / "runs"
 
 
 def directory_of(estate: str, run: str) -> Path:

@@ -21,10 +21,10 @@ _ADMIN_PASSWORD = SecretSpec(
     name="GRAFANA_ADMIN_PASSWORD", kind=SecretKind.PASSWORD, purpose="password of admin", rotate_days=180
 )
 
-_PROVE = """printf 'user = "admin:%s"' "$(cat)" | curl -fsS -o /dev/null -K - http://127.0.0.1:3000/api/org"""
+PROVE_ADMIN = """printf 'user = "admin:%s"' "$(cat)" | curl -fsS -o /dev/null -K - http://127.0.0.1:3000/api/org"""
 
 # The environment's password counts at the very first start only (facts/services-mainframe.md, 6)
-_CHANGE = "grafana cli --homepath /usr/share/grafana admin reset-admin-password --password-from-stdin"
+CHANGE_ADMIN = "grafana cli --homepath /usr/share/grafana admin reset-admin-password --password-from-stdin"
 
 GRAFANA = Service(
     name="grafana",
@@ -44,7 +44,7 @@ GRAFANA = Service(
     },
     secrets=(_ADMIN_PASSWORD,),
     secret_files=(SecretFile(secret=_ADMIN_PASSWORD.name, path="admin-password"),),
-    credentials=(Credential(secret=_ADMIN_PASSWORD.name, prove=_PROVE, change=_CHANGE),),
+    credentials=(Credential(secret=_ADMIN_PASSWORD.name, prove=PROVE_ADMIN, change=CHANGE_ADMIN),),
     data=(DataDir(path="grafana", target="/var/lib/grafana"),),
     config=Config(
         target="/etc/grafana/provisioning",

@@ -17,6 +17,7 @@ from estate.models.service import (
     SecretFile,
     Service,
 )
+from estate.services.grafana import CHANGE_ADMIN, PROVE_ADMIN
 from estate.sso.clients import client, secret_of
 from estate.sso.consumers import grafana_environment, grafana_secret_file
 
@@ -39,9 +40,6 @@ _KEY = SecretSpec(
     length=32,
     fixed="what it encrypted cannot be read with another one",
 )
-_PROVE = """printf 'user = "admin:%s"' "$(cat)" | curl -fsS -o /dev/null -K - http://127.0.0.1:3000/api/org"""
-_CHANGE = "grafana cli --homepath /usr/share/grafana admin reset-admin-password --password-from-stdin"
-
 _OIDC = client("hl-grafana")
 
 HL_GRAFANA = Service(
@@ -76,7 +74,7 @@ HL_GRAFANA = Service(
         SecretFile(secret=_KEY.name, path="secret-key"),
         grafana_secret_file(_OIDC),
     ),
-    credentials=(Credential(secret=_ADMIN.name, prove=_PROVE, change=_CHANGE),),
+    credentials=(Credential(secret=_ADMIN.name, prove=PROVE_ADMIN, change=CHANGE_ADMIN),),
     data=(DataDir(path="grafana", target="/var/lib/grafana"),),
     config=Config(
         target="/etc/grafana/provisioning",
