@@ -16,11 +16,11 @@ venv: .venv/.complete ## create the virtual environment from the pinned versions
 	sh lab/bootstrap.sh
 	@touch $@
 
-lab: venv ## everything: engine, images, hosts, deploy, verification, a table; PROFILE=full for the homelab, too
+lab: venv ## everything: engine, images, hosts, deploy, verification, a table; PROFILE=homelab or full
 	$(BIN)/estate lab up --profile $(PROFILE)
 	$(BIN)/estate secrets init $(LAB) --from-file .lab/external.env
 	$(BIN)/estate lab fleet
-	$(if $(filter full,$(PROFILE)),$(BIN)/estate homelab up $(LAB) --nodes-only)
+	$(if $(filter homelab full,$(PROFILE)),$(BIN)/estate homelab up $(LAB) --nodes-only)
 	$(BIN)/pyinfra -y $(LAB) deploy.py
 	$(BIN)/pytest tests/verify --inventory $(LAB) -q
 	$(BIN)/estate lab summary
@@ -53,7 +53,7 @@ test-lab: lab ## tests against the lab's hosts
 # These mostly wait, each for hosts of its own; what touches all hosts runs afterwards
 LANE_NAMES = fleet mainframe hosts
 
-test-homelab: ## tests of the homelab and the VPS, against a lab of the `full` profile
+test-homelab: ## tests of the homelab and the VPS, against a lab of the profile `homelab` or `full`
 	$(TEST_LAB) -v -m homelab
 
 lanes:

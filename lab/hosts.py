@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Profile = Literal["default", "full"]
+Profile = Literal["default", "homelab", "full"]
 
 NETWORK = "estate-lab"
 SUBNET = "10.99.0.0/24"
@@ -110,6 +110,8 @@ def select(profile: Profile) -> tuple[LabHost, ...]:
     """The hosts of a profile, in the order of the table."""
     if profile == "full":
         return HOSTS
+    if profile == "homelab":
+        return tuple(host for host in HOSTS if host.in_default or host.group in ("proxmox", "homelab"))
     # Without the homelab: a node and a store that are not adopted yet
     return tuple(replace(host, pve=False) for host in HOSTS if host.in_default)
 

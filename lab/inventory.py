@@ -1,7 +1,7 @@
 """The lab's hosts as inventory groups: production's names and data at the lab's addresses."""
 
 import os
-from typing import Any
+from typing import Any, get_args
 
 from lab.homelab import BARE_NODE, BARE_VPS, container_data, node_data
 from lab.hosts import ACME_NAME, B2_ENDPOINT, CONTROLLER, LabHost, Profile, select
@@ -17,7 +17,8 @@ PLACEHOLDER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGO6YLKVSPIKIcnZru1Sz8yXV
 def current_profile() -> Profile:
     """The profile of the running lab; the default one when there is none."""
     path = lab_paths().profile
-    return "full" if path.exists() and path.read_text().strip() == "full" else "default"
+    name = path.read_text().strip() if path.exists() else "default"
+    return next((profile for profile in get_args(Profile) if profile == name), "default")
 
 
 def _data(host: LabHost) -> dict[str, Any]:

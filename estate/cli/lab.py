@@ -17,6 +17,7 @@ class ProfileName(StrEnum):
     """Which hosts the lab has."""
 
     DEFAULT = "default"
+    HOMELAB = "homelab"
     FULL = "full"
 
 
@@ -40,7 +41,7 @@ def _readable() -> Iterator[None]:
 @app.command("up")
 def up_command(
     profile: Annotated[
-        ProfileName, typer.Option(help="default: 7 hosts; full: all 27, with the homelab.")
+        ProfileName, typer.Option(help="default: 7 hosts; homelab: those and the homelab, 14; full: all 27.")
     ] = ProfileName.DEFAULT,
 ) -> None:
     """Bring the lab up; safe to run again at any point."""
@@ -51,7 +52,7 @@ def up_command(
 
     paths = lab_paths()
     with _readable(), locked(paths):
-        up(paths, "full" if profile is ProfileName.FULL else "default", Progress())
+        up(paths, profile.value, Progress())
 
 
 @app.command("prepare")
