@@ -20,7 +20,7 @@ lab: venv ## everything: engine, images, hosts, deploy, verification, a table; P
 	$(BIN)/estate lab up --profile $(PROFILE)
 	$(BIN)/estate secrets init $(LAB) --from-file .lab/external.env
 	$(BIN)/estate lab fleet
-	$(if $(filter homelab full,$(PROFILE)),$(BIN)/estate homelab up $(LAB) --nodes-only)
+	$(if $(filter homelab full,$(PROFILE)),$(BIN)/estate homelab up $(LAB) --nodes-only --yes)
 	$(BIN)/pyinfra -y $(LAB) deploy.py
 	$(BIN)/pytest tests/verify --inventory $(LAB) -q
 	$(BIN)/estate lab summary

@@ -69,6 +69,7 @@ def node_data(name: str) -> dict[str, Any]:
     return {
         "resources": {"cpus": cores, "memory": f"{memory}g"},
         "repository": "none",
+        "firewall": False,
         "capacity": {"local-lvm": f"{disk}g"},
         "guest_firewall": {"management": [SUBNET]},
         "storages": [

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from estate.cli.errors import err
@@ -31,6 +32,10 @@ def run(inventory: Path, limit: tuple[str, ...], exclude: tuple[str, ...], secre
         for name in exclude
         if name not in estate.hosts or not estate.hosts[name].optional
     ]
+    if not yes and not sys.stdin.isatty():
+        faults.append(
+            Fault("--yes", "is missing, and there is no terminal to ask at", "look at `estate plan`, then --yes")
+        )
     if faults:
         raise EstateFaults(faults)
     words = argv(inventory, limit, *(["-y"] if yes else []), exclude=exclude)

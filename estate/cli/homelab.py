@@ -38,7 +38,8 @@ def _trust(estate: Estate, hosts: Iterable[HomelabHost], states: dict[str, PveSt
     for learned in learn(estate, hosts, states):
         if learned.is_new:
             before = "replaces another one" if learned.before else "first one"
-            out.print(f"{learned.name}: {fingerprint(learned.key)} learned from its node ({before})", markup=False)
+            line = f"{learned.name}: {fingerprint(learned.key)} learned from its node ({before})"
+            out.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
