@@ -27,12 +27,12 @@ from estate.edge.keys import Keys, keys_path, load_keys
 from estate.models.edge import Mesh
 from estate.models.faults import EstateFaults, Fault, did_you_mean, faults_of
 from estate.models.host import GROUPS, EdgeHost, Host, StackHost, VpsHost
-from estate.models.image import image
 from estate.models.service import Service
 from estate.models.stack import Stack
 from estate.render.templates import ROOT
 from estate.routes import public_routes, with_routes
 from estate.services import CATALOG
+from estate.services.overrides import overridden
 
 _loading: list[str] = []
 
@@ -149,7 +149,7 @@ def _validate_host(inventory: Inventory, name: str, path: Path) -> tuple[Host | 
 
 
 def resolve_stack(host: StackHost, where: str) -> tuple[Stack | None, list[Fault]]:
-    """The host's services from the catalog, with the images that the host overrides."""
+    """The host's services from the catalog, with the images and limits that the host overrides."""
     if host.stack is None:
         remedy = "say project, root, domain, network and subnet of its compose project"
         return None, [Fault(f"group_data/{host.group}/stack", f"missing, and {host.name} has services", remedy)]
@@ -158,18 +158,15 @@ def resolve_stack(host: StackHost, where: str) -> tuple[Stack | None, list[Fault
         if name not in CATALOG:
             faults.append(Fault(f"{where}/services/{name}", "no such service", did_you_mean(name, CATALOG)))
             continue
-        services.append(CATALOG[name])
-    for name, reference in host.images.items():
-        if name not in host.services:
-            remedy = did_you_mean(name, host.services)
-            faults.append(Fault(f"{where}/images/{name}", "no such service here", remedy))
-            continue
-        try:
-            override = image(reference)
-        except ValueError as error:
-            faults.append(Fault(f"{where}/images/{name}", str(error)))
-            continue
-        services = [s.model_copy(update={"image": override}) if s.name == name else s for s in services]
+        service, found = overridden(CATALOG[name], host, where)
+        services.append(service)
+        faults += found
+    for key, names in (("images", host.images), ("limits", host.limits)):
+        unknown = (name for name in names if name not in host.services)
+        faults += [
+            Fault(f"{where}/{key}/{name}", "no such service here", did_you_mean(name, host.services))
+            for name in unknown
+        ]
     if faults:
         return None, faults
     return Stack(settings=host.stack, services=_unique(services)), []

@@ -20,6 +20,8 @@ _SERVICES = {
     "monitoring": ("hl-prometheus", "hl-grafana", "newt"),
     "obsidian": ("couchdb",),
 }
+_LIMITS = {"n8n": {"n8n": {"cpus": 2}}}
+"""Docker refuses more CPUs than the machine has, and a lab's may have two."""
 _POSTGRES = 17
 """That of the lab's Debian, trixie; production's containers are bookworm with 15."""
 _NODES = {"dl380p": (32, 96, 400), "i5": (8, 8, 60)}
@@ -41,6 +43,7 @@ def container_data(name: str, vmid: int, mirrors: list[str]) -> dict[str, Any]:
         "internal_networks": [SUBNET],
         "docker": {"source": "distribution", "registry_mirrors": mirrors, "address_pool": "172.31.0.0/16"},
         "services": _SERVICES.get(name, ()),
+        "limits": _LIMITS.get(name, {}),
         **({"postgres": {"version": _POSTGRES}} if name == "postgres" else {}),
     }
 

@@ -7,12 +7,14 @@ from estate.operations.converge import converge
 
 
 @deploy("VPS")
-def vps(system: Desired, pangolin: Desired | None, fail2ban: Desired | None) -> None:
-    """Make swap, and once the stack runs: Pangolin's admin, organization and site; and who is shut out.
-
-    + system: swap and kernel modules
-    """
+def vps_system(system: Desired) -> None:
+    """Make swap and load the kernel modules that the stack wants."""
     converge(system)
+
+
+@deploy("VPS")
+def vps(pangolin: Desired | None, fail2ban: Desired | None) -> None:
+    """Once the stack runs: Pangolin's admin, organization and site; and who is shut out."""
     for desired in (pangolin, fail2ban):
         if desired is not None:
             converge(desired)

@@ -27,7 +27,14 @@ from estate.models.proxmox import (
 )
 from estate.models.secret import SecretKind, SecretSpec
 from estate.models.secret_store import SecretStore
-from estate.models.stack_settings import DockerSettings, DocsSettings, HeadscaleSettings, StackSettings, Tls
+from estate.models.stack_settings import (
+    DockerSettings,
+    DocsSettings,
+    HeadscaleSettings,
+    LimitsChange,
+    StackSettings,
+    Tls,
+)
 from estate.models.vps import Fail2ban, Ipv4, PangolinSettings, Reserve
 from estate.models.watch import TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID, WatchSettings
 
@@ -165,6 +172,8 @@ class StackHost(Host):
     """What runs here: names of estate/services; taking one out stops and removes it, its data stay."""
     images: dict[Name, str] = Field(default_factory=dict)
     """Other images than the declared ones, by service (the seed's versions, say)."""
+    limits: dict[Name, LimitsChange] = Field(default_factory=dict)
+    """Other limits than the declared ones, by service (of a smaller machine, say)."""
     docker: DockerSettings = DockerSettings()
     tls: Tls | None = None
     """Where Caddy gets certificates from; None where it does not run."""

@@ -19,6 +19,14 @@ class DockerSettings(Frozen):
     address_pool: Cidr = "172.30.0.0/16"
 
 
+class LimitsChange(Frozen):
+    """Other limits of a service on one host; what is not named is as the service declares it."""
+
+    cpus: float | None = Field(default=None, gt=0)
+    memory: Size | None = None
+    pids: int | None = Field(default=None, gt=0)
+
+
 class Tls(Frozen):
     """Where certificates come from: ACME, by default Let's Encrypt."""
 

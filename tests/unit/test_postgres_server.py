@@ -50,6 +50,8 @@ def test_the_encoding_is_decided_before_the_package_makes_the_cluster():
     assert first.packages == ()
     text = files(first)["/etc/postgresql-common/createcluster.conf"]
     assert "initdb_options = '--encoding=UTF8 --locale=C.UTF-8" in text
+    # Our settings are a file in there
+    assert "add_include_dir = 'conf.d'" in text
     assert second.packages == ("postgresql-15",)
 
 

@@ -16,6 +16,7 @@ from estate.models.stack import Stack
 from estate.render.host import tasks_of
 from estate.render.release import release_handler
 from estate.secrets.placeholders import placeholders
+from estate.services import CATALOG
 
 PLAIN = Service(
     name="plain",
@@ -61,6 +62,21 @@ def test_services_without_stack_settings_are_a_fault_of_the_group():
     found, faults = resolve_stack(homelab(services=("redis",), stack=None), "inventories/prod/n8n")
     assert found is None
     assert [fault.path for fault in faults] == ["group_data/homelab/stack"]
+
+
+def test_a_host_may_give_a_service_other_limits():
+    host = homelab(services=("redis",), limits={"redis": {"cpus": 0.25}})
+    found, faults = resolve_stack(host, "inventories/prod/n8n")
+    assert faults == []
+    declared, changed = CATALOG["redis"].limits, found.service("redis").limits
+    assert (changed.cpus, changed.memory, changed.pids) == (0.25, declared.memory, declared.pids)
+
+
+def test_limits_of_a_service_that_is_not_there_are_a_fault():
+    _, faults = resolve_stack(homelab(services=("redis",), limits={"reids": {"cpus": 1}}), "inventories/prod/n8n")
+    assert [str(fault) for fault in faults] == [
+        "inventories/prod/n8n/limits/reids: no such service here; did you mean redis?"
+    ]
 
 
 def test_faults_of_a_container_name_where_its_services_were_written():

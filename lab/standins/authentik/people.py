@@ -9,7 +9,7 @@ from typing import Any
 
 import pyotp
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import InvalidHash, VerificationError
 from fido2.server import Fido2Server
 from fido2.utils import websafe_decode, websafe_encode
 from fido2.webauthn import (
@@ -89,7 +89,7 @@ class People:
         stored = (self.store.get(USER, username) or {}).get("password", "")
         try:
             return bool(stored) and _HASHER.verify(stored, password)
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHash):
             return False
 
     def devices(self, username: str, classes: tuple[str, ...]) -> list[Row]:
