@@ -29,8 +29,9 @@ def _data(host: LabHost) -> dict[str, Any]:
     if current_profile() == "default" and host.group in ("proxmox", "vps"):
         return data | (BARE_NODE if host.group == "proxmox" else BARE_VPS)
     if host.group in ("homelab", "proxmox", "vps"):
-        # No Telegram here: what the hosts watch is in their journals
-        data["watch"] = {"telegram_api": ""}
+        # No Telegram here: what the hosts watch is in their journals. Certificates last half a day, and
+        # one machine does the work of all hosts
+        data["watch"] = {"telegram_api": "", "certificate_days": 0, "response": 15}
     if host.group == "homelab":
         data |= container_data(host.name, 100 + number, registry_mirrors())
     if host.group == "proxmox":

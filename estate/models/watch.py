@@ -24,7 +24,7 @@ class WatchSettings(Frozen):
 
     + telegram_api: where messages go; empty: nowhere, they are only in the journal (the lab)
     + response: seconds that a site may take (seed 002: 2)
-    + certificate_days: days before its end from which a certificate is a fault; renewal comes at 30
+    + certificate_days: days before its end from which a certificate is a fault (they are renewed at 30); 0: once it has ended
     + backup_hours: the age from which the newest backup is a fault
     + tunnel_failures: pages in a row that must be lost before the tunnel is started anew
     + tunnel_starts: how often a day at most
@@ -33,7 +33,7 @@ class WatchSettings(Frozen):
 
     telegram_api: str = Field(default="https://api.telegram.org", pattern=r"^(https?://[^\s/]+)?$")
     response: float = Field(default=2.0, gt=0)
-    certificate_days: int = Field(default=21, ge=1)
+    certificate_days: int = Field(default=21, ge=0)
     backup_hours: int = Field(default=26, ge=1)
     tunnel_failures: int = Field(default=3, ge=2)
     tunnel_starts: int = Field(default=6, ge=1)

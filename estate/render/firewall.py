@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from estate.models.desired import Desired, Directory, File, Guard, Handler, Tree, Unit
-from estate.models.host import HomelabHost, Host, OpenPort
+from estate.models.host import HomelabHost, Host, OpenPort, StackHost
 from estate.models.stack import Stack
 from estate.render.node_exporter import SCRAPER, exporter_port
 from estate.render.postgres import PORT as POSTGRES_PORT
@@ -55,6 +55,9 @@ def own_ports(host: Host) -> tuple[OpenPort, ...]:
             found.append(OpenPort(port=POSTGRES_PORT, clients=clients, purpose="PostgreSQL"))
     if port := exporter_port(host):
         found.append(OpenPort(port=port, clients=(SCRAPER,), purpose="node exporter"))
+        if isinstance(host, StackHost) and host.stack and SCRAPER in host.services:
+            # Its own host it asks from the address of its container
+            found.append(OpenPort(port=port, source=host.stack.subnet, purpose="node exporter"))
     return resolved(host, found)
 
 

@@ -38,15 +38,19 @@ if [ -n "$POSTGRES" ]; then
         section "postgres-login $name"; PGPASSWORD=$(cat "/etc/estate-postgres/$name") psql -wqtAX -h 127.0.0.1 -U "$name" -d "$name" -c 'select current_user' 2>&1
         # The same role may not look into another's database
         section "postgres-others $name"; for other in $POSTGRES; do
-            [ "$other" = "$name" ] || PGPASSWORD=$(cat "/etc/estate-postgres/$name") psql -wqtAX -h 127.0.0.1 -U "$name" -d "$other" -c 'select 1' >/dev/null 2>&1 && echo "$other"
+            [ "$other" = "$name" ] && continue
+            PGPASSWORD=$(cat "/etc/estate-postgres/$name") psql -wqtAX -h 127.0.0.1 -U "$name" -d "$other" -c 'select 1' >/dev/null 2>&1 && echo "$other"
         done
     done
     section postgres-outside; psql -wqtAX -h "$(hostname -I | cut -d' ' -f1)" -U postgres -d postgres -c 'select 1' 2>&1 | tail -n 1
 fi
 section memory
-# A container's own figures, where it has some; else the machine's
+# What cannot be given back at once: a container's own figures (cgroup 2, 1), where it has some; else the machine's
+less() { awk -v used="$1" '/^(total_)?(inactive_file|active_file) |^slab_reclaimable / {used -= $2} END {printf "%d\n", used}' "$2"; }
 if [ -r /sys/fs/cgroup/memory.current ]; then
-    echo $(($(cat /sys/fs/cgroup/memory.current) - $(awk '/^inactive_file / {print $2}' /sys/fs/cgroup/memory.stat)))
+    less "$(cat /sys/fs/cgroup/memory.current)" /sys/fs/cgroup/memory.stat
+elif systemd-detect-virt --quiet --container && [ -r /sys/fs/cgroup/memory/memory.usage_in_bytes ]; then
+    grep '^total_' /sys/fs/cgroup/memory/memory.stat | less "$(cat /sys/fs/cgroup/memory/memory.usage_in_bytes)" -
 else
     awk '/^MemTotal:/ {all = $2} /^MemAvailable:/ {free = $2} END {printf "%d\n", (all - free) * 1024}' /proc/meminfo
 fi
@@ -55,8 +59,9 @@ for job in $WATCHES; do
 done
 if [ -n "$MEASURED" ]; then
     section cpu
-    spent() { awk '/^usage_usec/ {print $2}' /sys/fs/cgroup/cpu.stat; }
-    before=$(spent); sleep 10; echo $((($(spent) - before) / 100000))
+    # Microseconds, of cgroup 2 or 1
+    spent() { awk '/^usage_usec/ {print $2}' /sys/fs/cgroup/cpu.stat 2>/dev/null || echo $(($(cat /sys/fs/cgroup/cpuacct/cpuacct.usage) / 1000)); }
+    before=$(spent) && [ -n "$before" ] && sleep 10 && echo $((($(spent) - before) / 100000))
 fi
 [ -n "$PROJECT" ] || exit 0
 section oom
@@ -151,6 +156,7 @@ if has authentik-worker; then
             curl -s -K - "http://127.0.0.1:9000/api/v3$1"
     }
     section authentik-events; ask '/events/events/?page_size=1' | jq -r .pagination.count
+    section authentik-retention; ask '/admin/settings/' | jq -r .event_retention
     section authentik-blueprints; ask '/managed/blueprints/?page_size=200' | jq -r '.results[] | "\(.name)\t\(.status)"'
 fi
 if has vaultwarden; then

@@ -44,6 +44,7 @@ class Api:
             Route("/api/v3/core/groups/", self._guarded(self.groups)),
             Route("/api/v3/events/events/", self._guarded(self.audit)),
             Route("/api/v3/managed/blueprints/", self._guarded(self.blueprints)),
+            Route("/api/v3/admin/settings/", self._guarded(self.settings)),
         ]
 
     def _row(self, person: Person) -> dict[str, Any]:
@@ -87,6 +88,10 @@ class Api:
         action = request.query_params.get("action")
         limit = int(request.query_params.get("page_size", "100"))
         return _page(self.events.newest({"action": action} if action else {}, limit))
+
+    async def settings(self, request: Request) -> Response:
+        """The tenant's settings, as far as they are looked at; the defaults."""
+        return JSONResponse({"event_retention": "days=365"})
 
     async def blueprints(self, request: Request) -> Response:
         """What became of each blueprint."""
