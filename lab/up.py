@@ -15,7 +15,7 @@ from lab.images.ensure import all_layers, build_missing
 from lab.parallel import parallel
 from lab.paths import LabPaths
 from lab.progress import Progress
-from lab.refresh import refresh
+from lab.refresh import engines, refresh
 
 
 @dataclass(frozen=True)
@@ -215,6 +215,6 @@ def _images(lab: Lab, docker: Docker) -> None:
         return
     with lab.progress.step("Service images") as step:
         ensure(registry=services.PUSH_TO, progress=step.note, homelab=lab.homelab)
-        for host in (host for host in lab.hosts if host.needs_engine and host.is_machine):
-            if dropped := refresh(docker, host):
-                step.note(f"{host.name}: {dropped} outdated images dropped; the next deploy pulls them")
+        for name, on_host in engines(docker, lab.hosts).items():
+            if dropped := refresh(on_host):
+                step.note(f"{name}: {dropped} outdated images dropped; the next deploy pulls them")

@@ -24,7 +24,7 @@ class WatchSettings(Frozen):
 
     + telegram_api: where messages go; empty: nowhere, they are only in the journal (the lab)
     + response: seconds that a site may take (seed 002: 2)
-    + certificate_days: days before its end from which a certificate is a fault (they are renewed at 30); 0: once it has ended
+    + certificate_days: days before its end from which it is a fault (renewal comes at 30); 0: once it has ended
     + backup_hours: the age from which the newest backup is a fault
     + tunnel_failures: pages in a row that must be lost before the tunnel is started anew
     + tunnel_starts: how often a day at most
