@@ -13,6 +13,8 @@ from fido2.cose import ES256
 from fido2.utils import websafe_decode, websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 
+PATIENCE = 60
+"""Seconds: a live server may be at the other end of a tunnel."""
 FLAGS = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV
 
 
@@ -110,11 +112,18 @@ class Person:
         return pyotp.TOTP(self.secret).at(int(self.now()))
 
 
+def document(response: httpx.Response) -> dict:
+    """The JSON that it brought; whatever else came is told."""
+    kind = response.headers.get("content-type", "")
+    assert kind.startswith("application/json"), (response.status_code, kind, response.text[:200])
+    return response.json()
+
+
 class Browser:
     """A browser at one address, with its cookies."""
 
     def __init__(self, front: httpx.BaseTransport):
-        self.http = httpx.Client(transport=front, trust_env=False)
+        self.http = httpx.Client(transport=front, trust_env=False, timeout=PATIENCE)
         self.asked: list[str] = []
 
     def get(self, url: str) -> httpx.Response:
@@ -143,7 +152,7 @@ class Browser:
         slug = parts.path.split("/")[3]
         origin = f"{parts.scheme}://{parts.netloc}"
         api = f"{origin}/api/v3/flows/executor/{slug}/?{urlencode({'query': parts.query})}"
-        asked = self.http.get(api).json()
+        asked = document(self.http.get(api))
         for _ in range(12):
             self.asked.append(asked["component"])
             if asked["component"] == "xak-flow-redirect":
@@ -152,5 +161,5 @@ class Browser:
                 raise RefusedError(asked["error_message"])
             if errors := asked.get("response_errors"):
                 raise RefusedError(str(errors))
-            asked = self.http.post(api, json=person.answer(asked, origin)).json()
+            asked = document(self.http.post(api, json=person.answer(asked, origin)))
         raise AssertionError("stages for ever")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import httpx
 from server import serve
-from sso_people import Browser, Front, Person
+from sso_people import PATIENCE, Browser, Front, Person
 
 from estate.models.sso import SsoSettings
 from estate.sso.applications import applications_blueprint
@@ -72,11 +72,15 @@ class _Address(httpx.HTTPTransport):
         self.address = address
 
     def handle_request(self, request):
-        host = request.url.host
-        request.extensions = {**request.extensions, "sni_hostname": host}
-        if self.address:
-            request.url = request.url.copy_with(host=self.address)
-        return super().handle_request(request)
+        # Another request: the client goes on from the address of the one that it made
+        inner = httpx.Request(
+            request.method,
+            request.url.copy_with(host=self.address) if self.address else request.url,
+            headers=request.headers,
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": request.url.host},
+        )
+        return super().handle_request(inner)
 
 
 @dataclass
@@ -96,7 +100,7 @@ class Sso:
 
     def api(self, method: str, path: str, **options):
         headers = {"Authorization": f"Bearer {self.token}"}
-        with httpx.Client(transport=self.front(INSIDE), trust_env=False, headers=headers) as http:
+        with httpx.Client(transport=self.front(INSIDE), trust_env=False, headers=headers, timeout=PATIENCE) as http:
             answer = http.request(method, f"{self.base}/api/v3{path}", **options)
         assert answer.status_code < 300, (path, answer.status_code, answer.text)
         return answer.json() if answer.content else {}

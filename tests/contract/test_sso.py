@@ -9,7 +9,7 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import KeySet, RSAKey
-from sso_people import RefusedError
+from sso_people import PATIENCE, RefusedError
 from sso_server import INSIDE, OUTSIDE, SSO, start
 
 from estate.sso.clients import ADMINS, USERS, client, issuer, redirects
@@ -45,6 +45,7 @@ class Application:
             code_challenge_method="S256",
             transport=sso.front(INSIDE),
             trust_env=False,
+            timeout=PATIENCE,
         )
         found = self.http.request(
             "GET", f"{issuer(name, SSO.domain)}.well-known/openid-configuration", withhold_token=True
