@@ -64,6 +64,11 @@ def bound_ports(stack: Stack | None) -> list[str]:
     return sorted(published | {f"{s.port}/tcp" for s in stack.containers if s.host_network and s.port})
 
 
+def former_project(host: Host) -> str:
+    """The project that a host without services could still have containers of."""
+    return host.stack.project if isinstance(host, StackHost) and host.stack and not host.has_stack else ""
+
+
 def backup_words(host: Host, stack: Stack | None) -> dict[str, str]:
     """What to ask about a host's backups; nothing when it has none."""
     if stack is None or not isinstance(host, StackHost) or host.backups is None:
@@ -108,6 +113,7 @@ def _ask(
         "IMAGES": image_lines(stack, mirrors) if stack else "",
         "PROJECT": stack.settings.project if stack else "",
         "PORTS": " ".join(bound_ports(stack)),
+        "FORMER": former_project(host),
         **backup_words(host, stack),
     }
     # In a subshell: the preflight's exit is not the end, the head's is

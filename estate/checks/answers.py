@@ -45,6 +45,15 @@ def _fault(name: str, kind: str, fields: list[str], now: float) -> Fault | None:
     return None
 
 
+def former(name: str, project: str, lines: Iterable[str]) -> str:
+    """What every deploy says while containers run of a project whose last service was taken out; else nothing."""
+    names = [line.split("\t")[1] for line in lines if line.startswith("former\t")]
+    if not names:
+        return ""
+    stop = f"`docker compose -p {project} down` on {name} stops them, their data stay"
+    return f"{name}: no service is declared, but {', '.join(sorted(names))} of project {project} run: {stop}"
+
+
 def faults_of(name: str, lines: Iterable[str], now: float) -> list[Fault]:
     """What the script's output says against deploying to the host.
 

@@ -1,6 +1,7 @@
 # What must be known of a host before anything is changed on any: a tab-separated line an item.
 # Reads IMAGES (lines "reference base-url repository tag-or-digest", one a place to look), PROJECT and PORTS (of ours),
-# COMPOSE_DIR, BACKUPS (where they keep their state) and MIGRATING (containers whose data another version rewrites).
+# COMPOSE_DIR, BACKUPS (where they keep their state) and MIGRATING (containers whose data another version rewrites),
+# FORMER (the project of a host that has no service).
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin
 printf 'uid\t%s\n' "$(id -u)"
 printf 'clock\t%s\n' "$(date +%s)"
@@ -34,6 +35,10 @@ df -Pi $there | awk -v paths="$there" 'BEGIN {split(paths, p, " ")} NR > 1 {prin
 present=
 if command -v docker >/dev/null; then
     present=$(docker image ls --format '{{.Repository}}:{{.Tag}}' 2>/dev/null)
+fi
+# What goes on running on a host that no service is declared for any more
+if [ -n "$FORMER" ] && command -v docker >/dev/null; then
+    docker ps --filter "label=com.docker.compose.project=$FORMER" --format 'former	{{.Names}}' 2>/dev/null
 fi
 # Proofs of restores, and which images the services have whose new version rewrites their data
 if [ -n "$BACKUPS" ] && [ -d "$COMPOSE_DIR" ]; then

@@ -12,6 +12,7 @@ from pyinfra.api.host import Host as PyinfraHost
 from pyinfra.api.inventory import Inventory
 
 from estate import preflight
+from estate.checks.answers import former
 from estate.checks.proven import warning
 from estate.exit_codes import ExitCode
 from estate.facts.host_state import StateQuery, recalled
@@ -111,7 +112,7 @@ def start(estate: Estate, active: Collection[PyinfraHost], wanted: Mapping[str, 
         elif locking and (fault := lock_fault(target.name, lines, estate.name)):
             held.append(fault)
         _name_interrupted(run, estate, target, lines)
-        _name_unproven(run, estate, target.name, lines)
+        _warn(run, estate, target.name, lines)
     if active:
         register(next(iter(active)).state, Recorder(run, locks))
     if held:
@@ -153,10 +154,15 @@ def _name_interrupted(run: Run, estate: Estate, target: PyinfraHost, lines: list
     read(target, write_script(holder.run), stdin=journal_text(record))
 
 
-def _name_unproven(run: Run, estate: Estate, name: str, lines: list[str]) -> None:
-    """Say that the host's backups were not proven lately."""
+def _warn(run: Run, estate: Estate, name: str, lines: list[str]) -> None:
+    """Say that the host's backups were not proven lately, or that services run which are declared no more."""
     host = estate.hosts[name]
-    if isinstance(host, StackHost) and host.backups and (text := warning(name, host.backups, lines, time.time())):
+    texts = []
+    if isinstance(host, StackHost) and host.backups:
+        texts.append(warning(name, host.backups, lines, time.time()))
+    if project := preflight.former_project(host):
+        texts.append(former(name, project, lines))
+    for text in filter(None, texts):
         run.notices.append(text)
         logger.warning(text)
 

@@ -1,9 +1,10 @@
 """What a host's answers to the preflight say against it: every kind of fault, and none for a sound host."""
 
 import pytest
+from factories import homelab
 
 from estate import preflight
-from estate.checks.answers import MAX_SKEW, faults_of
+from estate.checks.answers import MAX_SKEW, faults_of, former
 from estate.inventory import load
 from estate.render.templates import ROOT
 
@@ -84,3 +85,15 @@ def test_at_a_terminal_all_faults_are_one_table():
     )
     lines = [line for line in console.export_text().splitlines() if "tokyo" in line or "vps" in line]
     assert ["tokyo" in lines[0], "vps/clock" in lines[1], "set it" in lines[1]] == [True, True, True]
+
+
+def test_a_host_whose_last_service_was_taken_out_is_named_while_its_containers_run():
+    text = former("n8n", "homelab", ["uid\t0", "former\tn8n", "former\tn8n-worker"])
+    assert "no service is declared, but n8n, n8n-worker of project homelab run" in text
+    assert "docker compose -p homelab down" in text
+    assert former("n8n", "homelab", ["uid\t0"]) == ""
+
+
+def test_only_a_host_without_services_is_asked_for_containers_of_before():
+    assert preflight.former_project(homelab(services=())) == "prodg"
+    assert preflight.former_project(homelab(services=("redis",))) == ""
