@@ -1,6 +1,8 @@
 # Everything a newcomer or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
+# The tests start this program hundreds of times: it is compiled once, whatever the environment says
+export PYTHONDONTWRITEBYTECODE =
 BIN := .venv/bin
 LAB := inventories/lab.py
 PROFILE = default
