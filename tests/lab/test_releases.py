@@ -150,7 +150,7 @@ def test_it_goes_back_without_the_controller(changed):
     wait_until(lambda: on_host("mainframe", FILES) == files, 30)
 
 
-def test_a_reload_that_fails_goes_back(changed):
+def test_a_reload_that_fails_goes_back_and_is_pending(changed):
     last, files = releases()[-1], on_host("mainframe", FILES)
     changed.edit("templates/caddy/Caddyfile.j2", "encode zstd gzip", "encode no-such-encoding")
     run = changed.deploy(*LIMIT)
@@ -160,6 +160,8 @@ def test_a_reload_that_fails_goes_back(changed):
         "prodg-caddy-config",
         "prodg-release",
     }
+    live = on_host("mainframe", "docker exec caddy wget -qO- http://127.0.0.1:2019/config/")
+    assert "vault.mainframe" in live, "what was in force serves"
 
 
 PROVE = """docker exec -i postgres sh -c 'PGPASSWORD="$(cat)" psql -wqtX -h 127.0.0.1 -U "$POSTGRES_USER" \\

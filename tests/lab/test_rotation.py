@@ -7,13 +7,14 @@ from estate.inventory import load
 from estate.secrets.rotate import proof_name
 from lab.secrets import external_values
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.mainframe
 
 STACK = load(REPO / "inventories" / "lab.py").stacks["mainframe"]
 SPECS = STACK.secrets()
 PROVABLE = {credential.secret: (service, credential) for service, credential in STACK.credentials()}
 CREATED = "docker ps --format '{{.Names}} {{.CreatedAt}}' | sort"
 INVENTORY = "inventories/lab.py"
+LIMIT = ("--limit", "mainframe")
 
 
 def created():
@@ -32,7 +33,7 @@ def _quoted(text):
 
 @pytest.fixture(scope="module", autouse=True)
 def converged():
-    run = Checkout().deploy()
+    run = Checkout().deploy_when_free(*LIMIT)
     assert run.code == 0, run.text
 
 
@@ -61,7 +62,7 @@ def test_every_secret_is_provable_or_says_why_it_stays():
 
 
 def test_afterwards_nothing_is_left_to_do_and_all_copies_agree():
-    assert Checkout().dry_run().changes == []
+    assert Checkout().dry_run(*LIMIT).changes == []
     status = estate_command("secrets", "status", INVENTORY)
     assert status.code == 0, status.text
 
@@ -85,18 +86,18 @@ def test_a_rotation_that_breaks_its_consumer_returns_to_the_old_value():
         assert again.code == 0, again.text
     else:
         assert sealed.values()["POSTGRES_PASSWORD"] == before
-    assert Checkout().deploy().code == 0
-    assert Checkout().dry_run().changes == []
+    assert Checkout().deploy(*LIMIT).code == 0
+    assert Checkout().dry_run(*LIMIT).changes == []
 
 
 def test_a_password_that_was_changed_behind_our_back_is_set_right_by_the_deploy():
     script = "docker exec -i postgres sh -c 'psql -qX -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\"' <<'EOF'\n"
     on_host("mainframe", script + "alter role prodg password 'somebody-was-here';\nEOF")
-    plan = Checkout().dry_run("--limit", "mainframe")
+    plan = Checkout().dry_run(*LIMIT)
     assert ("handler", "prodg-postgres-credential", "apply") in {
         (c["kind"], c["name"], c["action"]) for c in plan.changes
     }
-    run = Checkout().deploy("--limit", "mainframe")
+    run = Checkout().deploy(*LIMIT)
     assert run.code == 0, run.text
     assert lets_in("POSTGRES_PASSWORD", sealed_copy().values()["POSTGRES_PASSWORD"])
 
@@ -111,4 +112,4 @@ def test_a_token_is_rotated_and_the_old_one_is_refused(name):
     assert now.secret.id != old.id
     assert now.retired is None
     assert now.next is None
-    assert Checkout().deploy().changes == []
+    assert Checkout().deploy(*LIMIT).changes == []
