@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from estate_copy import REPO, Checkout, estate_command, on_host, sealed_copy
+from estate_copy import REPO, Checkout, assert_converges, estate_command, on_host, sealed_copy
 
 from estate.inventory import load
 from estate.secrets.rotate import proof_name
@@ -103,8 +103,7 @@ def test_a_rotation_that_breaks_its_consumer_returns_to_the_old_value():
         assert again.code == 0, again.text
     else:
         assert sealed.values()["POSTGRES_PASSWORD"] == before
-    assert Checkout().deploy(*LIMIT).code == 0
-    assert Checkout().dry_run(*LIMIT).changes == []
+    assert_converges(*LIMIT)
 
 
 def test_a_password_that_was_changed_behind_our_back_is_set_right_by_the_deploy():
