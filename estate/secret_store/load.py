@@ -129,8 +129,9 @@ def _rotation_finding(backend: Backend, sealed: Sealed | None) -> list[Finding]:
     if sealed is None or sealed.rotation is None:
         return []
     name = sealed.rotation.name
+    users = tuple(user for one in name.split() for user in backend.consumers(one))
     remedy = f"`estate secrets rotate {name}` finishes it"
-    return [Finding(name, backend.consumers(name), "its rotation was interrupted", Severity.WARN, remedy)]
+    return [Finding(name, users, "its rotation was interrupted", Severity.WARN, remedy)]
 
 
 def load(backend: Backend, mode: Mode) -> Loaded:

@@ -1,7 +1,7 @@
 """The steps of a rotation against the real estate: Infisical, pyinfra, and the service's own container."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,11 +25,20 @@ ATTEMPTS, PAUSE = 8, 3
 """How often a service is asked, and seconds between."""
 
 
-class EstateSteps:
-    """Steps of estate.secrets.rotate.Steps for one inventory."""
+def users(estate: Estate, name: str) -> set[str]:
+    """The hosts that have a secret: a service of theirs declares it, or they do themselves."""
+    stacks = {host for host, stack in estate.stacks.items() if stack.consumers(name)}
+    return stacks | {host.name for host in estate.hosts.values() if name in host.secrets}
 
-    def __init__(self, estate: Estate, backend: Backend, sealed: Sealed) -> None:
-        self.estate, self.backend, self.sealed = estate, backend, sealed
+
+class EstateSteps:
+    """Steps of estate.secrets.rotate.Steps for one inventory.
+
+    + hosts: those that have one of the secrets; the others are left alone
+    """
+
+    def __init__(self, estate: Estate, backend: Backend, sealed: Sealed, hosts: Sequence[str]) -> None:
+        self.estate, self.backend, self.sealed, self.hosts = estate, backend, sealed, tuple(hosts)
         self.recreated: list[str] = []
         """Containers that the deploys recreated, in order."""
 
@@ -41,10 +50,10 @@ class EstateSteps:
         raise KeyError(name)
 
     def pending(self) -> list[str]:
-        """What a dry run of the hosts with stacks would change."""
+        """What a dry run of these hosts would change."""
         with TemporaryDirectory() as directory:
             path = Path(directory) / "changes"
-            result = dry_run(self.estate.path, tuple(sorted(self.estate.stacks)), path)
+            result = dry_run(self.estate.path, self.hosts, path)
             changes = read_changes(path)
         if result.returncode != 0:
             raise EstateFaults([Fault("plan", redact(result.stderr.strip())[-2000:], "see `estate plan`")])
@@ -63,11 +72,11 @@ class EstateSteps:
             raise EstateFaults([error.fault]) from None
 
     def deploy(self, *, sealed: bool = False) -> None:
-        """Run pyinfra over the hosts with stacks."""
+        """Run pyinfra over these hosts."""
         with TemporaryDirectory() as directory:
             path = Path(directory) / "changes"
             source = Mode.SEALED.value if sealed else ""
-            result = run(self.estate.path, tuple(sorted(self.estate.stacks)), "-y", changes=path, secrets=source)
+            result = run(self.estate.path, self.hosts, "-y", changes=path, secrets=source)
             changes = [change for change in read_changes(path) if change["phase"] == "run"]
         self.recreated += [change["name"] for change in changes if change["kind"] == "container"]
         if result.returncode != 0:

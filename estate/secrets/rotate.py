@@ -1,9 +1,10 @@
 """Rotation: a new value is written, deployed and proven, the old one proven dead; else the old one returns.
 
+Several secrets are rotated together, with one deploy: all of them, or none.
 The sealed copy remembers both values while it lasts: interrupted at any point, a second run finishes it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,8 +61,13 @@ def refusal(spec: SecretSpec | None, name: str, provable: bool) -> str:
     return "" if provable else "no service declares how to prove it (credentials)"
 
 
-def _fault(path: str, text: str, proof: Proof, remedy: str) -> Fault:
-    return Fault(path, f"{text} ({proof.said})" if proof.said else text, remedy)
+def _fault(spec: SecretSpec, text: str, proof: Proof, remedy: str) -> Fault:
+    return Fault(f"secrets/{spec.name}", f"{text} ({proof.said})" if proof.said else text, remedy)
+
+
+def _names(specs: Sequence[SecretSpec]) -> str:
+    """How a rotation of these is called: the arguments of its command."""
+    return " ".join(sorted(spec.name for spec in specs))
 
 
 class Rotate:
@@ -72,40 +78,39 @@ class Rotate:
     ) -> None:
         self.sealed, self.save, self.steps, self.say = sealed, save, steps, say
 
-    def run(self, spec: SecretSpec, make: Callable[[], Mapping[str, str]]) -> None:
-        """Rotate a secret; finish the rotation of it that was interrupted, if there is one.
+    def run(self, specs: Sequence[SecretSpec], make: Callable[[], Mapping[str, str]]) -> None:
+        """Rotate secrets; finish the rotation of them that was interrupted, if there is one.
 
         + make: new values by name; a hash comes with the password behind it
-        Raises EstateFaults; the old value is in force again unless it says otherwise.
+        Raises EstateFaults; the old values are in force again unless it says otherwise.
         """
         under_way = self.sealed.rotation
         if under_way is None:
-            under_way = self._begin(spec, make)
-        elif under_way.name != spec.name:
+            under_way = self._begin(specs, make)
+        elif under_way.name != _names(specs):
             remedy = f"`estate secrets rotate {under_way.name}` finishes it"
             raise EstateFaults([Fault(f"secrets/{under_way.name}", "its rotation was interrupted", remedy)])
         old = {name: value.get_secret_value() for name, value in under_way.old.items()}
         new = {name: value.get_secret_value() for name, value in under_way.new.items()}
         try:
-            self._change(spec, old, new)
+            self._change(specs, old, new)
         except EstateFaults as error:
-            self._return(spec, old, error)
+            self._return(specs, old, error)
         self.sealed.rotation = None
         self.save(self.sealed)
 
-    def _begin(self, spec: SecretSpec, make: Callable[[], Mapping[str, str]]) -> Rotation:
-        path = f"secrets/{spec.name}"
+    def _begin(self, specs: Sequence[SecretSpec], make: Callable[[], Mapping[str, str]]) -> Rotation:
         self.say("is everything as declared, and the present value in force?")
         if changes := self.steps.pending():
             fault = f"{len(changes)} changes are pending ({changes[0]}, …)"
-            raise EstateFaults([Fault(path, fault, "deploy first: a rotation changes nothing but its secret")])
+            remedy = "deploy first: a rotation changes nothing but its secret"
+            raise EstateFaults([Fault(f"secrets/{_names(specs)}", fault, remedy)])
         present = self.sealed.values()
-        if not (proof := self.steps.works(spec.name, present.get(proof_name(spec), ""))):
-            remedy = "see `estate secrets status`; `estate secrets seal` when it was changed in Infisical"
-            raise EstateFaults([_fault(path, "the sealed copy's value is not the one in force", proof, remedy)])
+        remedy = "see `estate secrets status`; `estate secrets seal` when it was changed in Infisical"
+        self._prove(specs, present, "the sealed copy's value is not the one in force", remedy)
         new = make()
         under_way = Rotation(
-            name=spec.name,
+            name=_names(specs),
             old={name: SecretStr(present[name]) for name in new if name in present},
             new={name: SecretStr(value) for name, value in new.items()},
         )
@@ -113,7 +118,13 @@ class Rotate:
         self.save(self.sealed)
         return under_way
 
-    def _change(self, spec: SecretSpec, old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    def _prove(self, specs: Sequence[SecretSpec], values: Mapping[str, str], text: str, remedy: str) -> None:
+        """Raise EstateFaults with every secret whose service does not let its value in."""
+        proofs = [(spec, self.steps.works(spec.name, values.get(proof_name(spec), ""))) for spec in specs]
+        if faults := [_fault(spec, text, proof, remedy) for spec, proof in proofs if not proof]:
+            raise EstateFaults(faults)
+
+    def _change(self, specs: Sequence[SecretSpec], old: Mapping[str, str], new: Mapping[str, str]) -> None:
         self.say("write the new value")
         self.steps.write(new)
         self.sealed.put(new)
@@ -121,29 +132,30 @@ class Rotate:
         self.say("deploy")
         self.steps.deploy()
         self.say("prove that the new value works and the old one does not")
-        path, name = f"secrets/{spec.name}", proof_name(spec)
-        if not (proof := self.steps.works(spec.name, new[name])):
-            raise EstateFaults([_fault(path, "the new value does not work", proof, "read the log of its service")])
-        if name in old and self.steps.works(spec.name, old[name], patient=False):
-            raise EstateFaults([Fault(path, "the old value still works", "read the log of its service")])
+        remedy = "read the log of its service"
+        self._prove(specs, new, "the new value does not work", remedy)
+        for spec in specs:
+            name = proof_name(spec)
+            if name in old and self.steps.works(spec.name, old[name], patient=False):
+                raise EstateFaults([Fault(f"secrets/{spec.name}", "the old value still works", remedy)])
 
-    def _return(self, spec: SecretSpec, old: Mapping[str, str], cause: EstateFaults) -> None:
+    def _return(self, specs: Sequence[SecretSpec], old: Mapping[str, str], cause: EstateFaults) -> None:
         """Bring the old value back; always raises."""
         self.say("that failed: back to the old value")
         self.sealed.put(old)
         self.save(self.sealed)
         try:
             self._write_back(old)
-            if not (proof := self.steps.works(spec.name, old[proof_name(spec)])):
-                fault = _fault(f"secrets/{spec.name}", "the old value does not work either", proof, "see above")
-                raise EstateFaults([fault])
+            self._prove(specs, old, "the old value does not work either", "see above")
         except EstateFaults as second:
-            remedy = f"mend the cause, then `estate secrets rotate {spec.name}` goes on with the new value"
-            last = Fault(f"secrets/{spec.name}", "NOT ROTATED, AND NOT RETURNED to the old value", remedy)
+            remedy = f"mend the cause, then `estate secrets rotate {_names(specs)}` goes on with the new value"
+            last = Fault(f"secrets/{_names(specs)}", "NOT ROTATED, AND NOT RETURNED to the old value", remedy)
             raise EstateFaults([*cause.faults, *second.faults, last]) from None
         self.sealed.rotation = None
         self.save(self.sealed)
-        fault = Fault(f"secrets/{spec.name}", "not rotated: the old value is in force again", "mend the cause above")
+        fault = Fault(
+            f"secrets/{_names(specs)}", "not rotated: the old value is in force again", "mend the cause above"
+        )
         raise EstateFaults([*cause.faults, fault]) from None
 
     def _write_back(self, old: Mapping[str, str]) -> None:

@@ -90,7 +90,10 @@ class Access(_Part):
 
 
 class Rotation(_Part):
-    """A rotation under way: what an interrupted one is finished or undone with."""
+    """A rotation under way: what an interrupted one is finished or undone with.
+
+    + name: the secret's name; the names of several with spaces between them
+    """
 
     name: str
     old: dict[str, Hidden]

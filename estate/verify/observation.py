@@ -16,6 +16,8 @@ from estate.verify.expected import is_database, is_queue
 
 REPORTS = ("backup-", "resource-")
 """Jobs of the watching whose answer needs a day or a week to be there."""
+PATIENCE = 36
+"""Seconds in which Prometheus has scraped what was restarted."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,11 @@ def postgres_databases(host: Host) -> list[str]:
     return [d.name for d in host.postgres.databases] if isinstance(host, HomelabHost) and host.postgres else []
 
 
-def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
-    """The script that asks this host."""
+def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired], patience: int = PATIENCE) -> str:
+    """The script that asks this host.
+
+    + patience: seconds that Prometheus has for its next scrape of a target that is not well
+    """
     tasks = tuple(tasks)
     words = {
         "ADMINS": [user.name for user in host.admins],
@@ -97,6 +102,7 @@ def probe(host: Host, stack: Stack | None, tasks: Iterable[Desired]) -> str:
         "BACKUPS": [backups_dir(stack)] if stack and isinstance(host, StackHost) and host.backups else [],
         "WATCHES": [job.name for job in jobs(host, stack) if not job.name.startswith(REPORTS)],
         "MEASURED": ["yes"] if host.group == "vps" else [],
+        "PATIENCE": [str(patience)],
         "QUEUES": [service.name for service in stack.containers if is_queue(service)] if stack else [],
     }
     return variables({name: " ".join(values) for name, values in words.items()}) + shell("verify/probe.sh")

@@ -1,5 +1,5 @@
 # Read-only: prints what the verification wants to know, in sections that begin with "@@NAME".
-# Reads ADMINS PATHS KEYS UNITS PROJECT JAILS (of fail2ban), POSTGRES (databases of a server without a container) and,
+# Reads ADMINS PATHS KEYS UNITS PROJECT JAILS (of fail2ban), POSTGRES (databases of a server without a container), PATIENCE and,
 # where there is a stack, the names of its SERVICES, of which
 # DATABASES are PostgreSQL and QUEUES Redis; BACKUPS is where the backups lie. No secret is printed, nor put into the arguments of a process.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -81,24 +81,26 @@ if [ -n "$BACKUPS" ]; then
     sed -nE 's/^(account|key|access_key_id|secret_access_key) = (.{6,})$/\2/p' "$BACKUPS/../secrets/backup/rclone.conf" |
         grep -rlFf - "$BACKUPS/scripts" "$BACKUPS/config.json" /etc/systemd/system/estate-backup* 2>/dev/null
 fi
-if has prometheus; then
-    section prometheus-targets
-    # A target counts as down or unknown until its next scrape after a restart; scrapes are 30 s apart
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
-        targets=$(docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/targets)
-        case $targets in *'"health":"down"'* | *'"health":"unknown"'*) sleep 3 ;; *) break ;; esac
+# A target counts as down or unknown until its next scrape after a restart; scrapes are 30 s apart
+settled_targets() {
+    end=$(($(date +%s) + PATIENCE))
+    while :; do
+        targets=$(docker exec "$1" wget -qO- http://127.0.0.1:9090/api/v1/targets)
+        case $targets in *'"health":"down"'* | *'"health":"unknown"'*) ;; *) break ;; esac
+        [ "$(date +%s)" -lt "$end" ] || break
+        sleep 3
     done
     printf '%s\n' "$targets"
+}
+if has prometheus; then
+    section prometheus-targets
+    settled_targets prometheus
     section prometheus-rules; docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/rules; echo
     section prometheus-config; docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/status/config; echo
 fi
 if has hl-prometheus; then
     section hl-prometheus-targets
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
-        targets=$(docker exec hl-prometheus wget -qO- http://127.0.0.1:9090/api/v1/targets)
-        case $targets in *'"health":"down"'* | *'"health":"unknown"'*) sleep 3 ;; *) break ;; esac
-    done
-    printf '%s\n' "$targets"
+    settled_targets hl-prometheus
 fi
 if has couchdb; then
     tool=/opt/couchdb/etc/default.d/estate.bash

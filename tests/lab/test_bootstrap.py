@@ -1,4 +1,4 @@
-"""From an empty Infisical to a converged estate, also when the run that does it is killed in the middle."""
+"""From an empty Infisical to a converged mainframe, also when the run that does it is killed in the middle."""
 
 import os
 import signal
@@ -8,9 +8,10 @@ import time
 import pytest
 from estate_copy import BIN, REPO, Checkout, estate_command, sealed_copy
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.mainframe
 
 INVENTORY = "inventories/lab.py"
+LIMIT = ("--limit", "mainframe")
 
 
 @pytest.fixture(autouse=True)
@@ -26,19 +27,19 @@ def reset(option):
 
 
 def converged():
-    run = Checkout().deploy_when_free()
+    run = Checkout().deploy_when_free(*LIMIT)
     assert run.code == 0, run.text
-    assert Checkout().deploy().changes == []
+    assert Checkout().deploy(*LIMIT).changes == []
     status = estate_command("secrets", "status", INVENTORY)
     assert status.code == 0, status.text
 
 
 def test_new_keys_for_infisical_and_everything_else_as_it_was():
-    assert Checkout().deploy().code == 0
+    assert Checkout().deploy_when_free(*LIMIT).code == 0
     before = sealed_copy().values()
     reset("--all")
     assert sealed_copy().access is None
-    plan = Checkout().dry_run("--limit", "mainframe")
+    plan = Checkout().dry_run(*LIMIT)
     assert any(c["name"].startswith("infisical organization") for c in plan.changes), plan.text
     converged()
     after = sealed_copy().values()
@@ -51,7 +52,7 @@ def test_new_keys_for_infisical_and_everything_else_as_it_was():
 def test_a_run_that_is_killed_while_it_sets_infisical_up_is_finished_by_the_next(seconds):
     reset("--data")
     run = subprocess.Popen(
-        [str(BIN / "pyinfra"), "-y", INVENTORY, "deploy.py", "--limit", "mainframe"],
+        [str(BIN / "pyinfra"), "-y", INVENTORY, "deploy.py", *LIMIT],
         cwd=REPO,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

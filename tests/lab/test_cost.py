@@ -9,13 +9,13 @@ from estate_copy import REPO, Checkout
 
 from lab.bench.counted import totals
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.mainframe
 
 MOST = 12
 
 
 def test_a_no_op_deploy_of_the_mainframe_needs_at_most_12_remote_commands(tmp_path):
-    converged = Checkout().deploy("--limit", "mainframe")
+    converged = Checkout().deploy_when_free("--limit", "mainframe")
     assert converged.code == 0, converged.text
     counts = tmp_path / "counts.json"
     argv = [sys.executable, "-m", "lab.bench.counted", str(counts), "-y", "--limit", "mainframe"]

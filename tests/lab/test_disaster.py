@@ -43,7 +43,7 @@ def test_everything_comes_back_after_the_machine_is_gone(capsys):
     run = Checkout().deploy_when_free()
     assert (run.code, run.changes) == (0, []), run.text
     proof = subprocess.run(
-        [str(BIN / "pytest"), "tests/verify", "--inventory", LAB, "-q", "--tb=short"],
+        [str(BIN / "pytest"), "tests/verify", "--inventory", LAB, "--limit", HOST, "-q", "--tb=short"],
         cwd=REPO, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert proof.returncode == 0, proof.stdout

@@ -1,6 +1,6 @@
 """The deployed hosts are hardened as far as was asked, and each measurement sees it when one is not."""
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import pytest
 from estate_copy import REPO, Checkout, on_host
@@ -10,9 +10,10 @@ from lab.audit import lynis, sshaudit
 from lab.audit.measure import lynis_report, quick
 from lab.paths import lab_paths
 
-pytestmark = pytest.mark.lab
-
-HOSTS = ("mainframe", "vps")
+EACH = pytest.mark.parametrize(
+    "name", [pytest.param("mainframe", marks=pytest.mark.mainframe), pytest.param("vps", marks=pytest.mark.hosts)]
+)
+"""Each in the lane that has the host to itself."""
 PLANTED = "/opt/prodg/secrets/estate-audit-control"
 # systemd-run would put its own variables in place of $s
 LISTENER = r"""
@@ -32,18 +33,23 @@ def estate():
     return load(REPO / "inventories" / "lab.py")
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def deployed():
-    """Another checkout may have deployed to the same lab since."""
-    run = Checkout().pyinfra("-y")
-    assert run.code == 0, run.text
+    """Deploys a host, once: another checkout may have done so since."""
+
+    @cache
+    def deploy(name):
+        run = Checkout().deploy_when_free("--limit", name)
+        assert run.code == 0, run.text
+        return name
+
+    return deploy
 
 
 @pytest.fixture(scope="module")
-def lynis_reports(deployed):
-    """What lynis says of each host: both at the same time, and once, as it takes half a minute."""
-    with ThreadPoolExecutor(len(HOSTS)) as pool:
-        return dict(zip(HOSTS, pool.map(lambda name: lynis_report(lab_paths(), name), HOSTS), strict=True))
+def lynis_says(deployed):
+    """What lynis says of a host; asked once, as it takes half a minute."""
+    return cache(lambda name: lynis_report(lab_paths(), deployed(name)))
 
 
 def by_name(checks):
@@ -54,24 +60,25 @@ def missed(checks):
     return {check.name: check.details for check in checks if not check.passed}
 
 
-@pytest.mark.parametrize("name", HOSTS)
-def test_lynis_gives_80_or_more_and_no_warning(lynis_reports, name):
-    assert missed(lynis.checks(lynis_reports[name])) == {}
+@EACH
+def test_lynis_gives_80_or_more_and_no_warning(lynis_says, name):
+    assert missed(lynis.checks(lynis_says(name))) == {}
 
 
-@pytest.mark.parametrize("name", HOSTS)
-def test_ssh_audit_finds_no_failing_algorithm(estate, name):
-    ssh = estate.ssh[name]
+@EACH
+def test_ssh_audit_finds_no_failing_algorithm(estate, deployed, name):
+    ssh = estate.ssh[deployed(name)]
     assert missed(sshaudit.checks(ssh.hostname, ssh.port)) == {}
 
 
-@pytest.mark.parametrize("name", HOSTS)
-def test_docker_secrets_and_ports_are_as_wanted(estate, name):
-    assert missed(quick(lab_paths(), estate, name)) == {}
+@EACH
+def test_docker_secrets_and_ports_are_as_wanted(estate, deployed, name):
+    assert missed(quick(lab_paths(), estate, deployed(name))) == {}
 
 
-def test_ssh_audit_sees_an_algorithm_that_is_not_ours(estate):
-    ssh = estate.ssh["vps"]
+@pytest.mark.hosts
+def test_ssh_audit_sees_an_algorithm_that_is_not_ours(estate, deployed):
+    ssh = estate.ssh[deployed("vps")]
     sshd = "/etc/ssh/sshd_config.d/05-audit-control.conf"
     try:
         on_host("vps", f"echo 'MACs +hmac-sha1' >{sshd}; sshd -t && systemctl reload ssh; sleep 1")
@@ -82,8 +89,9 @@ def test_ssh_audit_sees_an_algorithm_that_is_not_ours(estate):
     assert not found["ssh-audit: against our policy"].passed
 
 
-def test_lynis_sees_what_was_undone(lynis_reports):
-    before = lynis_reports["vps"].index
+@pytest.mark.hosts
+def test_lynis_sees_what_was_undone(lynis_says):
+    before = lynis_says("vps").index
     try:
         on_host("vps", "mv /etc/ssh/sshd_config.d/10-estate.conf /root/; mv /etc/modprobe.d/60-estate.conf /root/")
         after = lynis_report(lab_paths(), "vps")
@@ -93,7 +101,9 @@ def test_lynis_sees_what_was_undone(lynis_reports):
     assert not lynis.checks(after)[0].passed
 
 
-def test_a_planted_secret_a_listener_and_a_loose_container_are_found(estate):
+@pytest.mark.mainframe
+def test_a_planted_secret_a_listener_and_a_loose_container_are_found(estate, deployed):
+    deployed("mainframe")
     cleanup = (
         f"rm -f {PLANTED}; systemctl stop estate-audit-control 2>/dev/null; "
         "systemctl reset-failed estate-audit-control 2>/dev/null; "

@@ -15,6 +15,8 @@ from estate.run.store import runs_directory
 pytestmark = pytest.mark.lab
 
 INVENTORY = "inventories/lab.py"
+LIMIT = ("--limit", "mainframe")
+"""For runs that are about Infisical."""
 HARMLESS = {"POSTGRES_USER", "POSTGRES_DB", "MINIO_ROOT_USER", "TELEGRAM_CHAT_ID"}
 """Names and numbers that are configuration rather than secrets."""
 CONTROL = "estate-argv-control"
@@ -63,16 +65,16 @@ def seen():
     texts["saved plan"] = plan.read_text()
     plan.unlink()
     on_host("mainframe", broken.format("500"))
-    texts["failing run"] = estate.deploy("-vvv").text
+    texts["failing run"] = estate.deploy("-vvv", *LIMIT).text
     on_host("mainframe", broken.format("garbage"))
-    texts["garbage"] = estate.deploy("-vvv").text
+    texts["garbage"] = estate.deploy("-vvv", *LIMIT).text
     on_host("mainframe", "docker exec infisical rm -f /tmp/estate-fault")
     texts["rotation"] = estate_command("secrets", "rotate", INVENTORY, "REDIS_PASSWORD").text
     texts["reset"] = estate_command("secrets", "reset", INVENTORY, "--data", stdin="lab\n").text
-    texts["bootstrap plan"] = estate.dry_run("-vvv").text
+    texts["bootstrap plan"] = estate.dry_run("-vvv", *LIMIT).text
     for one in watches:
         one.texts |= {f"{name} (between)": value for name, value in poisons_of_sealed().items()}
-    texts["bootstrap"] = estate.deploy("-vvv").text
+    texts["bootstrap"] = estate.deploy("-vvv", *LIMIT).text
     for one in watches:
         one.stop()
     texts["history"] = estate_command("history", INVENTORY, "--last", "50", "--json").text

@@ -3,11 +3,12 @@
 import pytest
 from estate_copy import Checkout, estate_command, on_host
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.mainframe
 
 SCRIPT = "/opt/prodg/scripts/load-secrets.sh"
 FILES = "find /opt/prodg/compose/.env* /opt/prodg/secrets -type f -printf '%p %m %U:%G ' -exec sha256sum {} \\; | sort"
 INVENTORY = "inventories/lab.py"
+LIMIT = ("--limit", "mainframe")
 FAULT = "docker exec infisical sh -c 'echo \"{}\" >/tmp/estate-fault'"
 HARD = 'it\'s a "value" with $HOME, ${X}, = and \\ and ünïcode 0123456789'
 
@@ -19,7 +20,7 @@ def load(*options):
 
 @pytest.fixture(scope="module", autouse=True)
 def converged():
-    run = Checkout().deploy()
+    run = Checkout().deploy_when_free(*LIMIT)
     assert run.code == 0, run.text
 
 
@@ -41,7 +42,7 @@ def test_lost_files_come_back_byte_for_byte_with_their_modes(files):
     assert code == 0, text
     assert "REDIS_PASSWORD changed: redis hermes-api" in text
     assert on_host("mainframe", FILES) == files
-    assert Checkout().dry_run().changes == []
+    assert Checkout().dry_run(*LIMIT).changes == []
 
 
 def test_a_check_changes_nothing_and_says_so(files):
@@ -118,11 +119,11 @@ def test_values_with_every_hard_character_arrive_in_the_container(files):
         assert code == 0, text
         assert "restarted: hermes-api" in text
         assert environment_token() == hard
-        plan = Checkout().dry_run("--limit", "mainframe")
+        plan = Checkout().dry_run(*LIMIT)
         assert ("file", "/opt/prodg/compose/.env") not in {(c["kind"], c["name"]) for c in plan.changes}
     finally:
         assert estate_command("secrets", "set", INVENTORY, "HERMES_API_TOKEN", stdin=old + "\n").code == 0
-        assert Checkout().deploy("--limit", "mainframe").code == 0
+        assert Checkout().deploy(*LIMIT).code == 0
     # Its label never said what it had been restarted with: that its value went back must be seen all the same
     assert environment_token() == old
 

@@ -1,6 +1,7 @@
 """Whatever is wrong with Infisical, a deploy changes nothing on any host, and says what is wrong."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from estate_copy import Checkout, estate_command, fingerprints, on_host, sealed_copy
@@ -70,7 +71,7 @@ def test_infisical_that_is_down_changes_nothing_and_the_sealed_copy_brings_it_ba
     assert Checkout().deploy().changes == []
 
 
-COPIES = {
+EDITS = {
     "unreachable": (
         "group_data/mainframe.py",
         '"environment": "prod"',
@@ -82,25 +83,40 @@ COPIES = {
     "source": ("group_data/mainframe.py", "secret_store", "secret_store"),
 }
 
+WRONG = {
+    "unreachable": ("unreachable", {}, ["no connection", "--secrets sealed"]),
+    "tls": ("untrusted", {}, ["its certificate cannot be trusted"]),
+    "environment": ("environment", {}, ["(404)", "correct project, environment and path"]),
+    "folder": ("folder", {}, ["(404)", "correct project, environment and path"]),
+    "project": ("source", {"INFISICAL_PROJECT_ID": "00000000-0000-0000-0000-000000000000"}, ["(40"]),
+    "service token": ("source", {"INFISICAL_TOKEN": "st.no.such"}, ["(40"]),
+    "client secret": (
+        "source",
+        {"INFISICAL_CLIENT_ID": "x", "INFISICAL_CLIENT_SECRET": "y"},
+        ["infisical/login", "(401)"],
+    ),
+    "source": ("source", {"ESTATE_SECRETS": "seald"}, ["no such source"]),
+}
+"""What is wrong, by its name: the copy's edit, the environment, what the operator reads."""
 
-@pytest.mark.parametrize(
-    ("kind", "environment", "expected"),
-    [
-        ("unreachable", {}, ["no connection", "--secrets sealed"]),
-        ("untrusted", {}, ["its certificate cannot be trusted"]),
-        ("environment", {}, ["(404)", "correct project, environment and path"]),
-        ("folder", {}, ["(404)", "correct project, environment and path"]),
-        ("source", {"INFISICAL_PROJECT_ID": "00000000-0000-0000-0000-000000000000"}, ["(40"]),
-        ("source", {"INFISICAL_TOKEN": "st.no.such"}, ["(40"]),
-        ("source", {"INFISICAL_CLIENT_ID": "x", "INFISICAL_CLIENT_SECRET": "y"}, ["infisical/login", "(401)"]),
-        ("source", {"ESTATE_SECRETS": "seald"}, ["no such source"]),
-    ],
-    ids=["unreachable", "tls", "environment", "folder", "project", "service token", "client secret", "source"],
-)
-def test_a_wrong_address_or_credential_changes_nothing_anywhere(before, tmp_path, kind, environment, expected):
-    copy = Checkout.copy_to(tmp_path / "estate")
-    copy.edit(*COPIES[kind])
-    refused(copy.deploy(environment=environment), before, *expected)
+
+@pytest.fixture(scope="module")
+def wrong_runs(before, tmp_path_factory):
+    """All of these runs, some at a time: none of them comes as far as a host's lock."""
+
+    def one(name):
+        edit, environment, _ = WRONG[name]
+        copy = Checkout.copy_to(tmp_path_factory.mktemp("wrong") / "estate")
+        copy.edit(*EDITS[edit])
+        return copy.deploy(environment=environment)
+
+    with ThreadPoolExecutor(3) as pool:
+        return dict(zip(WRONG, pool.map(one, WRONG), strict=True))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_address_or_credential_changes_nothing_anywhere(before, wrong_runs, name):
+    refused(wrong_runs[name], before, *WRONG[name][2])
 
 
 @pytest.mark.parametrize("fault", ["429 2", "500 2", "503 2"])

@@ -65,7 +65,7 @@ def new():
 def test_the_new_value_is_everywhere_and_nothing_is_left_over():
     world = World()
     sealed, rotate = rotation(world)
-    rotate.run(SPEC, new)
+    rotate.run([SPEC], new)
     assert (world.store["TOKEN"], world.service, sealed.values()["TOKEN"]) == (NEW, NEW, NEW)
     assert sealed.rotation is None
 
@@ -84,7 +84,7 @@ def test_the_new_value_is_everywhere_and_nothing_is_left_over():
 def test_whatever_fails_the_old_value_returns(world, cause):
     sealed, rotate = rotation(world)
     with pytest.raises(EstateFaults) as caught:
-        rotate.run(SPEC, new)
+        rotate.run([SPEC], new)
     assert cause in str(caught.value)
     assert "the old value is in force again" in str(caught.value)
     assert (world.store["TOKEN"], world.service, sealed.values()["TOKEN"]) == (OLD, OLD, OLD)
@@ -97,9 +97,9 @@ def test_when_the_way_back_fails_too_it_says_so_and_can_be_gone_on_with():
     world = World(break_at=[("deploy", 1), ("deploy", 2)])
     sealed, rotate = rotation(world)
     with pytest.raises(EstateFaults, match="NOT ROTATED, AND NOT RETURNED"):
-        rotate.run(SPEC, new)
+        rotate.run([SPEC], new)
     assert sealed.rotation is not None
-    Rotate(sealed, lambda s: None, world, lambda text: None).run(SPEC, lambda: {"TOKEN": "third"})
+    Rotate(sealed, lambda s: None, world, lambda text: None).run([SPEC], lambda: {"TOKEN": "third"})
     assert (world.service, sealed.values()["TOKEN"], sealed.rotation) == (NEW, NEW, None)
 
 
@@ -118,11 +118,11 @@ def test_interrupted_at_any_point_a_second_run_finishes_it(step, count):
     setattr(world, step, cut)
     _, rotate = rotation(world, saved=saved)
     try:
-        rotate.run(SPEC, new)
+        rotate.run([SPEC], new)
     except Interrupted:
         setattr(world, step, plain)
         sealed = saved[-1] if saved else rotation(world)[0]
-        Rotate(sealed, lambda s: None, world, lambda text: None).run(SPEC, new)
+        Rotate(sealed, lambda s: None, world, lambda text: None).run([SPEC], new)
         assert (world.store["TOKEN"], world.service, sealed.values()["TOKEN"]) == (NEW, NEW, NEW)
         assert sealed.rotation is None
 
@@ -130,7 +130,7 @@ def test_interrupted_at_any_point_a_second_run_finishes_it(step, count):
 def test_it_does_not_begin_while_other_changes_are_pending():
     sealed, rotate = rotation(World(changes=["update file x"]))
     with pytest.raises(EstateFaults, match="1 changes are pending"):
-        rotate.run(SPEC, new)
+        rotate.run([SPEC], new)
     assert sealed.rotation is None
 
 
@@ -139,17 +139,17 @@ def test_it_does_not_begin_when_the_present_value_is_not_in_force():
     world.service = "something else"
     _, rotate = rotation(world)
     with pytest.raises(EstateFaults, match="is not the one in force"):
-        rotate.run(SPEC, new)
+        rotate.run([SPEC], new)
     assert world.calls == ["works"]
 
 
 def test_another_secret_waits_for_the_interrupted_one():
     _, rotate = rotation(World(break_at=[("deploy", 1), ("deploy", 2)]))
     with pytest.raises(EstateFaults):
-        rotate.run(SPEC, new)
+        rotate.run([SPEC], new)
     other = SPEC.model_copy(update={"name": "OTHER"})
     with pytest.raises(EstateFaults, match="its rotation was interrupted"):
-        rotate.run(other, lambda: {"OTHER": "x"})
+        rotate.run([other], lambda: {"OTHER": "x"})
 
 
 def test_of_a_hash_the_password_behind_it_is_proven():
@@ -161,9 +161,74 @@ def test_of_a_hash_the_password_behind_it_is_proven():
     sealed = Sealed(estate="test")
     sealed.put({"TOKEN": "hash-old", "TOKEN_PLAIN": "p-old"})
     _, rotate = rotation(world, sealed)
-    rotate.run(HASH, lambda: {"TOKEN": "hash-new", "TOKEN_PLAIN": "p-new"})
+    rotate.run([HASH], lambda: {"TOKEN": "hash-new", "TOKEN_PLAIN": "p-new"})
     assert asked == ["p-old", "p-new", "p-old"]
     assert sealed.values() == {"TOKEN": "hash-new", "TOKEN_PLAIN": "p-new"}
+
+
+class Several(World):
+    """A world with two secrets, each with a service of its own."""
+
+    def __init__(self, **trouble):
+        super().__init__(**trouble)
+        self.store = {"TOKEN": OLD, "OTHER": OLD}
+        self.service = dict(self.store)
+
+    def deploy(self, *, sealed=False):
+        self._call("deploy")
+        self.service = dict(self.store)
+
+    def works(self, name, value, *, patient=True):
+        self._call("works")
+        return Proof(value == self.service[name])
+
+
+BOTH = [SPEC, SPEC.model_copy(update={"name": "OTHER"})]
+
+
+def new_ones():
+    return {"TOKEN": NEW, "OTHER": NEW}
+
+
+def sealed_with_both():
+    sealed = Sealed(estate="test")
+    sealed.put({"TOKEN": OLD, "OTHER": OLD})
+    return sealed
+
+
+def test_several_are_rotated_with_one_deploy_and_each_is_proven():
+    world = Several()
+    sealed, rotate = rotation(world, sealed_with_both())
+    rotate.run(BOTH, new_ones)
+    assert world.service == sealed.values() == new_ones()
+    assert world.calls.count("deploy") == 1
+    assert world.calls.count("works") == 6
+
+
+def test_when_one_of_several_fails_all_of_them_return():
+    class Stubborn(Several):
+        def deploy(self, *, sealed=False):
+            super().deploy(sealed=sealed)
+            self.service["OTHER"] = OLD
+
+    world = Stubborn()
+    sealed, rotate = rotation(world, sealed_with_both())
+    with pytest.raises(EstateFaults, match="secrets/OTHER: the new value does not work") as caught:
+        rotate.run(BOTH, new_ones)
+    assert "secrets/OTHER TOKEN: not rotated" in str(caught.value)
+    assert world.service == world.store == sealed.values() == {"TOKEN": OLD, "OTHER": OLD}
+    assert sealed.rotation is None
+
+
+def test_several_that_were_interrupted_are_finished_together():
+    world = Several(break_at=[("deploy", 1), ("deploy", 2)])
+    sealed, rotate = rotation(world, sealed_with_both())
+    with pytest.raises(EstateFaults, match="estate secrets rotate OTHER TOKEN"):
+        rotate.run(BOTH, new_ones)
+    with pytest.raises(EstateFaults, match="its rotation was interrupted"):
+        rotate.run([SPEC], new)
+    rotate.run(BOTH[::-1], new_ones)
+    assert world.service == sealed.values() == new_ones()
 
 
 @pytest.mark.parametrize(

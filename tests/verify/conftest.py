@@ -129,7 +129,7 @@ def reason(error: RuntimeError) -> str:
     return stderr.strip().splitlines()[-1] if stderr.strip() else "ssh failed without a word"
 
 
-def _observe(estate: Estate, node: Node, directory: Path) -> Observation:
+def _observe(estate: Estate, node: Node, directory: Path, patience: int) -> Observation:
     ssh = estate.ssh[node.name]
     config = directory / node.name
     config.write_text(
@@ -139,7 +139,7 @@ def _observe(estate: Estate, node: Node, directory: Path) -> Observation:
     )
     target = testinfra.get_host(f"ssh://{node.name}?ssh_config={config}&timeout=15&sudo=true")
     try:
-        result = target.run("sh -c %s", probe(node.host, node.stack, node.tasks.values()))
+        result = target.run("sh -c %s", probe(node.host, node.stack, node.tasks.values(), patience))
     except RuntimeError as error:
         return Observation({}, f"unreachable: {reason(error)}")
     if result.rc != 0:
@@ -152,9 +152,9 @@ def _observe(estate: Estate, node: Node, directory: Path) -> Observation:
 @pytest.fixture(scope="session")
 def observations(request, tmp_path_factory):
     estate, nodes = _estate(request.config), _nodes(request.config)
-    directory = tmp_path_factory.mktemp("ssh")
+    directory, patience = tmp_path_factory.mktemp("ssh"), request.config.getoption("--patience")
     with ThreadPoolExecutor(max_workers=16) as pool:
-        answers = pool.map(lambda node: _observe(estate, node, directory), nodes)
+        answers = pool.map(lambda node: _observe(estate, node, directory, patience), nodes)
         return dict(zip([node.name for node in nodes], answers, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""A host in bad order: no room, read-only, a wrong clock, somebody else on our port, a lock that apt holds."""
+"""A host in bad order: no room, read-only, a wrong clock, a lock that apt holds."""
 
 import random
 import time
@@ -12,12 +12,12 @@ from estate.exit_codes import ExitCode
 pytestmark = pytest.mark.hosts
 
 
-def refused(expected, *options, host="vps"):
-    run = Checkout().deploy("--limit", host, *options)
+def refused(expected):
+    run = Checkout().deploy("--limit", "vps")
     assert run.code == ExitCode.REFUSED, run.text
     assert expected in run.text, run.text
     assert run.changes == []
-    assert lock_of(host) == ""
+    assert lock_of("vps") == ""
 
 
 @pytest.fixture
@@ -93,23 +93,6 @@ def test_an_unknown_system_is_refused(unmount):
         refused("vps/system: plan9 4 is not supported")
     finally:
         inside("vps", "umount /etc/os-release")
-
-
-@pytest.mark.alone
-@pytest.mark.fault("another process on a port of ours", sees="which port, and who has it", codes=[3], hosts="mainframe")
-def test_a_foreign_process_on_our_port_is_named():
-    # systemd makes one dollar of two
-    listen = (
-        "use IO::Socket::INET; $$s = IO::Socket::INET->new(LocalPort => 443, Listen => 1, ReuseAddr => 1); sleep 99"
-    )
-    inside("mainframe", "docker stop --time 1 caddy >/dev/null; docker rm caddy >/dev/null")
-    inside("mainframe", f"systemd-run --quiet --collect --unit=squatter perl -e '{listen}'; sleep 1")
-    try:
-        # Without Caddy nobody reaches Infisical either
-        refused("mainframe/port 443/tcp: perl", "--data", "secrets=sealed", host="mainframe")
-    finally:
-        inside("mainframe", "systemctl stop squatter")
-        assert Checkout().deploy("--limit", "mainframe", "--data", "secrets=sealed").code == 0
 
 
 @pytest.mark.fault("apt's lock is held", sees="nothing: the deploy waits for the other apt", codes=[0])

@@ -1,10 +1,10 @@
-"""The compose project under fault: images, registry, engine, containers, files."""
+"""The compose project under fault: images, registry, engine, containers, files, ports."""
 
 import time
 
 import pytest
 from estate_copy import Checkout, inside, on_host
-from scenes import finish
+from scenes import finish, lock_of
 
 from estate.exit_codes import ExitCode
 
@@ -148,6 +148,26 @@ def test_a_foreign_container_is_left_alone():
         assert "by-hand" in containers()
     finally:
         inside("mainframe", "docker rm -f by-hand >/dev/null")
+
+
+@pytest.mark.fault("another process on a port of ours", sees="which port, and who has it", codes=[3], hosts="mainframe")
+def test_a_foreign_process_on_our_port_is_named():
+    # systemd makes one dollar of two
+    listen = (
+        "use IO::Socket::INET; $$s = IO::Socket::INET->new(LocalPort => 443, Listen => 1, ReuseAddr => 1); sleep 99"
+    )
+    inside("mainframe", "docker stop --time 1 caddy >/dev/null; docker rm caddy >/dev/null")
+    inside("mainframe", f"systemd-run --quiet --collect --unit=squatter perl -e '{listen}'; sleep 1")
+    try:
+        # Without Caddy nobody reaches Infisical either
+        run = Checkout().deploy(*MAINFRAME, "--data", "secrets=sealed")
+        assert run.code == ExitCode.REFUSED, run.text
+        assert "mainframe/port 443/tcp: perl" in run.text, run.text
+        assert run.changes == []
+        assert lock_of("mainframe") == ""
+    finally:
+        inside("mainframe", "systemctl stop squatter")
+        assert Checkout().deploy(*MAINFRAME, "--data", "secrets=sealed").code == 0
 
 
 def psql(text):
