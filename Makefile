@@ -49,6 +49,7 @@ unit: venv ## tests without a host
 LANES = ESTATE_LAB_LOCKED=1 flock $${TMPDIR:-/tmp}/estate-lab-tests.lock $(MAKE) lanes
 TEST_LAB = $(BIN)/pytest tests/lab --inventory $(LAB) --tb=short -p no:cacheprovider
 
+test-lab: PROFILE = homelab
 test-lab: lab ## tests against the lab's hosts
 	+$(LANES)
 
@@ -68,8 +69,9 @@ lane-mainframe:
 # What the mainframe's faults take away (Infisical, Caddy) is not to be missed elsewhere
 lane-others: export ESTATE_SECRETS = sealed
 lane-others:
-	$(TEST_LAB) -v --durations=15 -m "(fleet or hosts) and not alone"
+	$(TEST_LAB) -v --durations=15 -m "(fleet or hosts or homelab) and not alone"
 
+test: export PROFILE = homelab
 test: check ## the whole test suite
 	$(MAKE) --jobs=2 --keep-going beside-unit beside-lab
 	+$(LANES)
