@@ -75,6 +75,9 @@ def node_data(name: str) -> dict[str, Any]:
         "firewall": False,
         "capacity": {"local-lvm": f"{disk}g"},
         "guest_firewall": {"management": [SUBNET]},
+        "open_ports": [{"port": 8006, "source": SUBNET, "purpose": "Proxmox web interface, the lab's network only"}],
+        # The stand-in's tools take a second each on a busy machine, and a change calls five of them
+        "revert_after": 30,
         "storages": [
             {
                 "kind": "nfs",

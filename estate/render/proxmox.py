@@ -7,7 +7,7 @@ from estate.models.desired import Desired, Directory, File, Guard, Handler, Node
 from estate.models.host import HomelabHost, Host, OpenPort, ProxmoxHost
 from estate.models.proxmox import PveFirewall, PveRule
 from estate.models.stack import Stack
-from estate.render.firewall import published_ports
+from estate.render.firewall import own_ports, published_ports, resolved
 from estate.render.templates import render, verbatim
 
 TASK, FIREWALL = "proxmox", "proxmox_firewall"
@@ -66,14 +66,14 @@ def cluster_fw(firewall: PveFirewall) -> str:
 
 
 def host_fw(node: ProxmoxHost) -> str:
-    """A node's file: its declared ports."""
-    return render("proxmox/guest.fw.j2", policies=False, rules=_port_rules(node.open_ports))
+    """A node's file: its declared ports, and what its own tasks answer at."""
+    return render("proxmox/guest.fw.j2", policies=False, rules=_port_rules(own_ports(node)))
 
 
 def guest_fw(guest: Guest) -> str:
-    """A container's file: sshd from the management addresses, and its declared ports."""
+    """A container's file: sshd from the management addresses, and the ports that its own firewall lets in."""
     own = ["IN SSH(ACCEPT) -source +management -log nolog", "IN Ping(ACCEPT) -source +management -log nolog"]
-    ports = (*guest.host.open_ports, *published_ports(guest.stack))
+    ports = (*own_ports(guest.host), *resolved(guest.host, published_ports(guest.stack)))
     return render("proxmox/guest.fw.j2", policies=True, rules=[*own, *_port_rules(ports)])
 
 

@@ -37,6 +37,8 @@ class FakeLxc:
     remote_status: int = 0
     fail_unpack: bool = False
     ignores_shutdown: bool = False
+    loaded: list[str] = field(default_factory=list)
+    services: list[tuple[str, str]] = field(default_factory=list)
 
     def root(self, vmid: int) -> Path:
         return self.base / "var/lib/lxc" / str(vmid) / "rootfs"
@@ -124,6 +126,16 @@ class FakeLxc:
 
     def host_key(self, kind: str, comment: str) -> tuple[bytes, bytes]:
         return b"private", f"ssh-{kind} AAAA {comment}\n".encode()
+
+    def nft(self, text: str) -> None:
+        self.loaded.append(text)
+
+    def table(self, name: str) -> str:
+        return self.loaded[-1].partition(f"delete table inet {name}\n")[2] if self.loaded else ""
+
+    def service(self, verb: str, unit: str) -> int:
+        self.services.append((verb, unit))
+        return 0
 
     def space(self, path: Path) -> tuple[int, int]:
         return 100 * 1024**3, 60 * 1024**3

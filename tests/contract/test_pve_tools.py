@@ -270,12 +270,12 @@ IN HTTPS(ACCEPT) -dest nas
 def test_the_firewalls_files_are_read(pve) -> None:
     folder = pve.node.pve / "firewall"
     folder.mkdir()
-    assert pve.ok("pve-firewall", "status").out == "Status: disabled/running"
+    assert pve.ok("pve-firewall", "status").out == "Status: disabled/stopped"
     (folder / "cluster.fw").write_text(CLUSTER_FW)
     said = pve.ok("pve-firewall", "compile")
     assert said.err == ""
     assert "cluster: IN SSH(ACCEPT) -source +management -log nolog" in said.out
-    assert pve.ok("pve-firewall", "status").out == "Status: enabled/running"
+    assert pve.ok("pve-firewall", "status").out == "Status: enabled/stopped"
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from pve_node import container, node
 
+from estate.inventory import load
 from estate.models.desired import File
 from estate.render.proxmox import SCRIPT as SCRIPT_PATH
 from estate.render.proxmox import STAGE, Guest, guests_of, proxmox_firewall
 
-SCRIPT = Path(__file__).resolve().parents[2] / "files" / "proxmox" / "estate-pve-firewall"
+REPO = Path(__file__).resolve().parents[2]
+SCRIPT = REPO / "files" / "proxmox" / "estate-pve-firewall"
 WALL = {"management": ["192.0.2.0/24", "198.51.100.7/32"]}
 
 
@@ -48,19 +50,37 @@ def test_the_way_back_does_not_remove_the_script_that_it_is_made_of():
     assert SCRIPT_PATH not in handler.paths
 
 
+FAKE = """#!/bin/sh
+# The files that were live at the last cycle are in force; a restart is asked for, and a later status sees it done
+echo "$1" >>{root}/calls
+case $1 in
+compile)
+    grep -rqs BROKEN {live} && echo '{live}/cluster.fw (line 7) - errors in rule parameters' >&2
+    grep -rqs CRASH {live} && exit 2
+    exit 0 ;;
+restart) echo late >{root}/asked ;;
+status)
+    [ -e {root}/stopped ] && {{ echo "Status: enabled/stopped"; exit 0; }}
+    if [ -e {root}/asked ] && ! grep -rqs REFUSED {live}; then
+        if grep -q late {root}/asked; then echo now >{root}/asked
+        else rm -rf {root}/asked {root}/force; cp -r {live} {root}/force; fi
+    fi
+    if diff -r {live} {root}/force >/dev/null 2>&1; then echo "Status: enabled/running"
+    else echo "Status: enabled/running (pending changes)"; fi ;;
+*) exit 64 ;;
+esac
+"""
+
+
 class Place:
-    """Staged files, live files, and a `pve-firewall` that compiles unless a file says otherwise."""
+    """Staged files, live files, and a `pve-firewall` that compiles and takes them over unless a file says otherwise."""
 
     def __init__(self, root):
-        self.stage, self.live = root / "stage", root / "pve"
+        self.root, self.stage, self.live = root, root / "stage", root / "pve"
         (root / "bin").mkdir()
-        tool = root / "bin" / "pve-firewall"
-        tool.write_text(
-            f'#!/bin/sh\n[ "$1" = compile ] || exit 64\n'
-            f"grep -rqs BROKEN {self.live} && echo '{self.live}/cluster.fw (line 7) - errors in rule parameters' >&2\n"
-            f"grep -rqs CRASH {self.live} && exit 2\nexit 0\n"
-        )
-        tool.chmod(0o755)
+        for name, text in (("pve-firewall", FAKE.format(root=root, live=self.live)), ("sleep", "#!/bin/sh\n")):
+            (root / "bin" / name).write_text(text)
+            (root / "bin" / name).chmod(0o755)
         self.script = root / "script"
         self.script.write_text(SCRIPT.read_text().replace("PATH=/usr", f"PATH={root / 'bin'}:/usr"))
         self.write(self.stage, "firewall/cluster.fw", "new\n")
@@ -74,8 +94,12 @@ class Place:
         environment = os.environ | {"ESTATE_STAGE": str(self.stage), "ESTATE_PVE": str(self.live)}
         return subprocess.run(["sh", self.script, *words], env=environment, capture_output=True, text=True)
 
-    def there(self):
-        return {str(path.relative_to(self.live)): path.read_text() for path in self.live.rglob("*") if path.is_file()}
+    def there(self, where="pve"):
+        root = self.root / where
+        return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+
+    def calls(self):
+        return (self.root / "calls").read_text().split()
 
 
 @pytest.fixture
@@ -116,4 +140,59 @@ def test_the_undo_brings_back_what_was_there_and_removes_what_was_not(place, tmp
     # By then the staged files may be the old ones again, too
     (place.stage / "firewall" / "141.fw").unlink()
     assert place.run("restore", str(saved)).returncode == 0
-    assert place.there() == {"firewall/cluster.fw": "old\n"}
+    assert place.there() == place.there("force") == {"firewall/cluster.fw": "old\n"}
+
+
+def test_applying_ends_when_the_rules_are_in_force_and_not_before(place):
+    """A connection that confirms the change has to meet the new rules."""
+    assert place.run("apply").returncode == 0
+    assert place.calls() == ["compile", "restart", "status", "status"]
+    assert place.there("force") == place.there()
+
+
+def test_what_does_not_compile_is_never_in_force(place):
+    place.write(place.live, "firewall/cluster.fw", "old\n")
+    place.write(place.stage, "firewall/cluster.fw", "BROKEN\n")
+    place.run("apply")
+    assert place.calls() == ["compile", "restart", "status", "status"]
+    assert place.there("force") == {"firewall/cluster.fw": "old\n"}
+
+
+def test_rules_that_the_daemon_does_not_take_over_are_taken_back(place):
+    place.write(place.live, "firewall/cluster.fw", "old\n")
+    place.write(place.stage, "firewall/cluster.fw", "REFUSED\n")
+    result = place.run("apply")
+    assert result.returncode == 1
+    assert "not in force: pve-firewall status" in result.stderr
+    assert place.there() == place.there("force") == {"firewall/cluster.fw": "old\n"}
+
+
+def test_a_daemon_that_does_not_run_enforces_nothing(place):
+    (place.root / "stopped").touch()
+    assert place.run("apply").returncode == 1
+    assert place.there() == {}
+
+
+def test_what_cannot_be_put_back_is_told(place, tmp_path):
+    saved = tmp_path / "saved"
+    saved.write_text(place.run("save").stdout + "F nodes/x/host.fw b2xkCg==\n")
+    # No quorum: nothing can be written there
+    place.write(place.live, "nodes", "in the way\n")
+    assert place.run("restore", str(saved)).returncode == 1
+
+
+def test_a_node_and_a_container_let_in_what_their_own_tasks_answer_at():
+    """Port by port and client by client, as the host's own nftables does."""
+    met = load(REPO / "inventories" / "prod.py")
+    host = met.hosts["dl380p"]
+    found = {
+        item.path.removeprefix(f"{STAGE}/"): item.content.decode()
+        for item in proxmox_firewall(host, guests_of(met.hosts, met.stacks, host)).tree
+        if isinstance(item, File)
+    }
+    exporter = "IN ACCEPT -source 10.20.0.45/32 -p tcp -dport 9100 -log nolog # node exporter\n"
+    assert exporter in found["nodes/dl380p/host.fw"]
+    assert exporter in found["firewall/141.fw"]
+    assert "IN ACCEPT -source 10.20.0.43/32 -p tcp -dport 5432 -log nolog # PostgreSQL\n" in found["firewall/141.fw"]
+    n8n = [line for line in found["firewall/143.fw"].splitlines() if "-dport 5678" in line]
+    assert [line.split()[3] for line in n8n] == ["10.20.0.42/32", "10.20.0.45/32"]

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.standins.proxmox import boot, httpd, jobs, pct, tools
+from lab.standins.proxmox import boot, firewall_daemon, httpd, jobs, pct, tools
 from lab.standins.proxmox.lxc import Lxc
 from lab.standins.proxmox.node import Node
 
@@ -36,6 +36,7 @@ SERVICES: dict[str, Callable[[Node], None]] = {
     "proxy": httpd.serve,
     "scheduler": lambda node: print(f"{jobs.run_due(node)} jobs"),
     "pmxcfs": _pmxcfs,
+    "firewall": firewall_daemon.serve,
 }
 
 

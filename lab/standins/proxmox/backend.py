@@ -92,3 +92,12 @@ class Backend(Protocol):
 
     def space(self, path: Path) -> tuple[int, int]:
         """Bytes of the file system that holds a path: total, and available."""
+
+    def nft(self, text: str) -> None:
+        """Load rules of the node's packet filter in one transaction. Raises PveError."""
+
+    def table(self, name: str) -> str:
+        """A table of the packet filter as it is; empty when there is none."""
+
+    def service(self, verb: str, unit: str) -> int:
+        """Have systemd do something with a unit of the node; the status."""

@@ -1,12 +1,14 @@
-"""`pve-firewall`: reads the firewall's files and says what is wrong in them. It filters nothing in the lab.
+"""The firewall's files, and what is wrong in them.
 
 Files: pve-docs pve-firewall.adoc; facts/homelab-vps.md §1.6.
 """
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab.standins.proxmox.node import Node
 
@@ -41,25 +43,48 @@ _GROUP = re.compile(r"\|?GROUP\s+([A-Za-z][\w-]+)(?:\s+-(?:i|iface)\s+(\S+))?$")
 _LOG = {"nolog", "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A rule's line and its parts; `group` instead of direction and action where it names a security group."""
+
+    line: str
+    direction: str = ""
+    action: str = ""
+    macro: str = ""
+    group: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def enabled(self) -> bool:
+        """Unless a bar stands before it."""
+        return not self.line.startswith("|")
+
+
 @dataclass
 class Parsed:
-    """A file: its options, how many rules it has, what it names, what is wrong."""
+    """A file: its options, its rules, what it names, what is wrong."""
 
     options: dict[str, str] = field(default_factory=dict)
-    rules: list[str] = field(default_factory=list)
-    sets: set[str] = field(default_factory=set)
+    rules: list[Rule] = field(default_factory=list)
+    sets: dict[str, list[str]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
-    groups: set[str] = field(default_factory=set)
+    groups: dict[str, list[Rule]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def enabled(self) -> bool:
+        """The file's own switch, which is off unless it says otherwise."""
+        return self.options.get("enable", "0") not in {"0", ""}
 
 
 def parse(text: str, kind: str, name: str, cluster: Parsed | None = None) -> Parsed:
     """Read a file of a kind (cluster, host, guest); faulty lines are told, and left out, as Proxmox does."""
-    found, section = Parsed(), ""
+    found, section = Parsed(), ("", "")
     lines = [(number, line.split("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
     for _, line in lines:
         if named := re.fullmatch(r"\[(ipset|group)\s+(\S+)\]", line, re.IGNORECASE):
-            (found.sets if named[1].lower() == "ipset" else found.groups).add(named[2].lower())
+            table: dict[str, Any] = found.sets if named[1].lower() == "ipset" else found.groups
+            table.setdefault(named[2].lower(), [])
     for number, line in lines:
         if not line:
             continue
@@ -70,29 +95,30 @@ def parse(text: str, kind: str, name: str, cluster: Parsed | None = None) -> Par
     return found
 
 
-def _line(found: Parsed, kind: str, section: str, line: str, cluster: Parsed | None) -> str:
+def _line(found: Parsed, kind: str, at: tuple[str, str], line: str, cluster: Parsed | None) -> tuple[str, str]:
     if line.startswith("["):
-        head = re.fullmatch(r"\[(\w+)(?:\s+[A-Za-z][\w-]*)?\]", line)
+        head = re.fullmatch(r"\[(\w+)(?:\s+([A-Za-z][\w-]*))?\]", line)
         if not head or head[1].upper() not in _SECTIONS[kind]:
             raise ValueError(f"ignore section: {line}")
-        return head[1].upper()
+        return head[1].upper(), (head[2] or "").lower()
+    section, name = at
     if section == "OPTIONS":
         key, colon, value = line.partition(":")
         if not colon or key.strip() not in _OPTIONS[kind]:
             raise ValueError(f"can't parse option '{line}'")
         found.options[key.strip()] = value.strip()
     elif section in {"RULES", "GROUP"}:
-        _rule(found, line, cluster)
-        found.rules.append(line)
+        (found.rules if section == "RULES" else found.groups.setdefault(name, [])).append(_rule(found, line, cluster))
     elif section == "ALIASES":
-        name, _, address = line.partition(" ")
+        alias, _, address = line.partition(" ")
         _address(address.strip())
-        found.aliases[name.lower()] = address.strip()
+        found.aliases[alias.lower()] = address.strip()
     elif section == "IPSET":
         _known_address(line.lstrip("! "), found, cluster)
+        found.sets.setdefault(name, []).append(line)
     else:
         raise ValueError(f"skip line outside any section: {line}")
-    return section
+    return at
 
 
 def _address(text: str) -> None:
@@ -106,7 +132,7 @@ def _known_address(text: str, found: Parsed, cluster: Parsed | None) -> None:
     outer = cluster or Parsed()
     name = re.sub(r"^(dc|guest)/", "", text.lower())
     if text.startswith("+"):
-        if name.lstrip("+").removeprefix("dc/").removeprefix("guest/") not in found.sets | outer.sets:
+        if name.lstrip("+").removeprefix("dc/").removeprefix("guest/") not in {*found.sets, *outer.sets}:
             raise ValueError(f"no such ipset '{text.lstrip('+')}'")
     elif re.fullmatch(r"[a-z][\w-]+", name):
         if name not in found.aliases and name not in outer.aliases and name != "local_network":
@@ -119,18 +145,23 @@ def _known_address(text: str, found: Parsed, cluster: Parsed | None) -> None:
                 _address(last)
 
 
-def _rule(found: Parsed, line: str, cluster: Parsed | None) -> None:
+def _rule(found: Parsed, line: str, cluster: Parsed | None) -> Rule:
     if line.lstrip("|").startswith("GROUP"):
         named = _GROUP.fullmatch(line)
-        if not named or named[1].lower() not in found.groups | (cluster.groups if cluster else set()):
+        if not named or named[1].lower() not in {*found.groups, *(cluster.groups if cluster else ())}:
             raise ValueError(f"errors in rule parameters: {line}\n  action: security group does not exist")
-        return
+        return Rule(line, group=named[1].lower(), options={"iface": named[2]} if named[2] else {})
     match = _RULE.fullmatch(line)
     if not match:
         raise ValueError(f"unable to parse rule parameters: {line}")
     if match[2] and match[2] not in MACROS:
         raise ValueError(f"errors in rule parameters: {line}\n  macro: unknown macro '{match[2]}'")
-    words = match[5].split()
+    given = _options(match[5].split(), line)
+    _check(given, line, found, cluster)
+    return Rule(line, match[1], match[3] or match[4], match[2] or "", options=given)
+
+
+def _options(words: list[str], line: str) -> dict[str, str]:
     given: dict[str, str] = {}
     while words:
         option = words.pop(0).lstrip("-")
@@ -138,6 +169,10 @@ def _rule(found: Parsed, line: str, cluster: Parsed | None) -> None:
         if option not in _WITH_VALUE or not words:
             raise ValueError(f"unable to parse rule parameters: {line}")
         given[option] = words.pop(0)
+    return given
+
+
+def _check(given: Mapping[str, str], line: str, found: Parsed, cluster: Parsed | None) -> None:
     for key in ("source", "dest"):
         if key in given:
             _known_address(given[key], found, cluster)
@@ -149,30 +184,29 @@ def _rule(found: Parsed, line: str, cluster: Parsed | None) -> None:
         raise ValueError(f"errors in rule parameters: {line}\n  log: invalid log level")
 
 
-def _read(node: Node, name: str, kind: str, cluster: Parsed | None = None) -> Parsed:
-    return parse(node.read(name), kind, f"/etc/pve/{name}", cluster)
+@dataclass(frozen=True)
+class Files:
+    """The files of a node: the cluster's, its own, and those of containers by their number."""
+
+    cluster: Parsed
+    host: Parsed
+    guests: Mapping[str, Parsed] = field(default_factory=dict)
+
+    def named(self) -> dict[str, Parsed]:
+        """All of them by the names that they are told by."""
+        return {"cluster": self.cluster, "host": self.host, **self.guests}
 
 
-def enabled(node: Node) -> bool:
-    """Whether the cluster's switch is on."""
-    return _read(node, CLUSTER, "cluster").options.get("enable", "0") not in {"0", ""}
-
-
-def compile_all(node: Node) -> tuple[list[str], list[str]]:
-    """What `pve-firewall compile` prints, and the faults that it warns of."""
-    cluster = _read(node, CLUSTER, "cluster")
-    found = {"cluster": cluster, "host": _read(node, f"nodes/{node.name}/host.fw", "host", cluster)}
-    for path in sorted((node.pve / "firewall").glob("[0-9]*.fw")):
-        found[path.stem] = _read(node, f"firewall/{path.name}", "guest", cluster)
-    printed = [f"ipset cmdlist: {name}" for name in sorted(cluster.sets)]
-    printed += [f"{name}: {rule}" for name, parsed in found.items() for rule in parsed.rules]
-    printed.append("no changes" if enabled(node) else "firewall disabled")
-    return printed, [fault for parsed in found.values() for fault in parsed.faults]
-
-
-def status(node: Node) -> str:
-    """What `pve-firewall status` prints."""
-    return f"Status: {'enabled' if enabled(node) else 'disabled'}/running"
+def read(node: Node, guests: bool = True) -> Files:
+    """The files as they are now; without the containers' where they are not asked for."""
+    cluster = parse(node.read(CLUSTER), "cluster", f"/etc/pve/{CLUSTER}")
+    own = f"nodes/{node.name}/host.fw"
+    paths = sorted((node.pve / "firewall").glob("[0-9]*.fw")) if guests else []
+    return Files(
+        cluster,
+        parse(node.read(own), "host", f"/etc/pve/{own}", cluster),
+        {path.stem: parse(path.read_text(), "guest", f"/etc/pve/firewall/{path.name}", cluster) for path in paths},
+    )
 
 
 def forget_guest(node: Node, vmid: int) -> None:

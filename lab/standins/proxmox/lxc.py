@@ -247,6 +247,20 @@ class Lxc:
             return found.total, found.free
         return 0, 0
 
+    def nft(self, text: str) -> None:
+        """Read by nft from standard input."""
+        done = subprocess.run(["nft", "-f", "-"], input=text.encode(), capture_output=True, check=False)
+        if done.returncode:
+            raise PveError(f"nft: {done.stderr.decode(errors='replace').strip()}")
+
+    def table(self, name: str) -> str:
+        """As nft lists it."""
+        return _run(["nft", "list", "table", "inet", name], check=False).stdout.decode()
+
+    def service(self, verb: str, unit: str) -> int:
+        """By systemctl, which waits for it."""
+        return subprocess.run(["systemctl", verb, unit], check=False, stdin=subprocess.DEVNULL).returncode
+
 
 def _loop_devices() -> None:
     """A container's /dev has none of them."""

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from lab.standins.proxmox import api, cli, cluster, firewall, jobs, migrate, options, output, schema, storage, templates
+from lab.standins.proxmox import api, cli, cluster, jobs, migrate, options, output, schema, storage, templates
+from lab.standins.proxmox import firewall_daemon as firewall
 from lab.standins.proxmox.cli import Command, method
 from lab.standins.proxmox.errors import PveError, UsageError
 from lab.standins.proxmox.node import Node
@@ -255,7 +256,7 @@ def _compile(node: Node, texts: dict[str, str]) -> None:
 
 def _localnet(node: Node, texts: dict[str, str]) -> None:
     address = next((one.address for one in cluster.members(node) if one.name == node.name), "127.0.0.1")
-    network = address.rpartition(".")[0] + ".0/24"
+    network = firewall.local_network(node)
     node.say(f"local hostname: {node.name}\nlocal IP address: {address}\nnetwork auto detect: {network}\n"
              f"using detected local_network: {network}")  # fmt: skip
 
@@ -264,9 +265,10 @@ FIREWALL: dict[str, Command] = {
     "compile": Command(_compile),
     "status": Command(lambda node, texts: node.say(firewall.status(node))),
     "localnet": Command(_localnet),
-    "start": Command(_none),
-    "stop": Command(_none),
-    "restart": Command(_none),
+    "start": Command(lambda node, texts: node.backend.service("start", firewall.UNIT)),
+    "stop": Command(lambda node, texts: node.backend.service("stop", firewall.UNIT)),
+    # PVE::Daemon does the same: the daemon gets its SIGHUP, and nobody waits for what it does then
+    "restart": Command(lambda node, texts: node.backend.service("reload-or-restart", firewall.UNIT)),
 }
 
 
