@@ -254,7 +254,7 @@ def log_in(copy):
 def test_a_half_made_container_is_refused_with_what_to_do(wanted):
     process = wanted.start(*ON_NODE)
     await_half_made(process)
-    inside(NODE, f"kill -9 $(pgrep -f 'pct create {VMID} ')")
+    inside(NODE, f"kill -9 $(pgrep -f '^/usr/bin/python3 .*pct create {VMID} ')")
     text, _ = process.communicate(timeout=180)
     assert process.returncode == ExitCode.NOT_RETURNED, text
     assert f"create container {NAME} ({VMID}): pct create ended with 137" in text
