@@ -31,10 +31,8 @@ def render_known_hosts(keys: Mapping[LabHost, Iterable[str]]) -> str:
 
 def render_ssh_config(paths: LabPaths, hosts: Iterable[LabHost]) -> str:
     """A client configuration that knows every lab host by name and by address."""
-    blocks = [
-        f"Host {host.name} {host.login_address}\n  HostName {host.login_address}\n  HostKeyAlias {host.name}\n"
-        for host in hosts
-    ]
+    # By the address, which is what a deploy pins a container's key for
+    blocks = [f"Host {host.name} {host.login_address}\n  HostName {host.login_address}\n" for host in hosts]
     everyone = [
         "Host *",
         f"  User {USER}",

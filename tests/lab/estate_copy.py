@@ -188,12 +188,14 @@ def sealed_copy() -> Sealed:
     return SealedFile(REPO / ".lab" / "secrets.age", REPO / ".lab" / "age.txt", ()).open()
 
 
-def estate_command(*words: str, stdin: str = "", environment: dict | None = None, timeout: int = 600) -> Run:
-    """Run the estate command over this checkout."""
+def estate_command(
+    *words: str, stdin: str = "", environment: dict | None = None, timeout: int = 600, root: Path = REPO
+) -> Run:
+    """Run the estate command over this checkout, or over a copy."""
     result = subprocess.run(
         [str(BIN / "estate"), *words],
-        cwd=REPO,
-        env=os.environ | {"COLUMNS": "200"} | (environment or {}),
+        cwd=root,
+        env=os.environ | {"COLUMNS": "200", "PYTHONPATH": str(root)} | (environment or {}),
         input=stdin,
         capture_output=True,
         text=True,

@@ -24,7 +24,6 @@ def test_ssh_config_in_full(tmp_path: Path) -> None:
     assert keys.render_ssh_config(paths, HOSTS[:1]) == (
         "Host mainframe 10.99.0.10\n"
         "  HostName 10.99.0.10\n"
-        "  HostKeyAlias mainframe\n"
         "\n"
         "Host *\n"
         "  User mitch\n"

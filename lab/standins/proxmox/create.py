@@ -149,6 +149,8 @@ def destroy(node: Node, vmid: int, purge: bool, force: bool, unreferenced: bool)
                 raise PveError(f"unable to destroy CT {vmid} - container is running")
             power.halt(node, vmid, None, force=True)
         guests.set_lock(node, vmid, "destroyed")
+        # A creation that was killed left it mounted
+        power.unmount(node, vmid)
         volumes.free(node, vmid, config)
         if unreferenced:
             _sweep(node, vmid)
