@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 
 from estate.models.faults import Fault, did_you_mean
-from estate.models.host import HomelabHost, Host, Neighbour, Scrape
+from estate.models.host import HomelabHost, Host
+from estate.models.host_parts import Neighbour, Scrape
 from estate.models.postgres import ServedDatabase
 from estate.models.service import Service
 from estate.models.stack import Stack

@@ -6,7 +6,8 @@ from typing import Any
 
 from estate.edge.keys import Keys
 from estate.models.edge import BreakGlass, Mesh, Node, Operator, Release
-from estate.models.host import Host, Resources, User
+from estate.models.host import Host
+from estate.models.host_parts import Resources, User
 
 ADMIN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFake0000000000000000000000000000000000000000 ops"
 GLASS_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGlass000000000000000000000000000000000000000 glass"

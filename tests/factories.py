@@ -3,7 +3,8 @@
 from runpy import run_path
 from typing import Any
 
-from estate.models.host import HomelabHost, MainframeHost, Resources, User, VpsHost
+from estate.models.host import HomelabHost, MainframeHost, VpsHost
+from estate.models.host_parts import Resources, User
 from estate.models.stack import Stack
 from estate.models.stack_settings import StackSettings, Tls
 from estate.models.vps import Fail2ban, PangolinSettings

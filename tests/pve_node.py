@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from estate.facts.proxmox import parsed, read_script
-from estate.models.host import HomelabHost, ProxmoxHost, Resources, User
+from estate.models.host import HomelabHost, ProxmoxHost
+from estate.models.host_parts import Resources, User
 from estate.plan.proxmox_state import PveState
 
 TOOLS = ("pvesh", "pct", "pveam", "pvesm", "pveum", "pvecm", "hostname")

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from estate.models.desired import Account, Desired, Directory, File, Guard, Handler, Node, Tree, Unit
-from estate.models.host import Host, User
+from estate.models.host import Host
+from estate.models.host_parts import User
 from estate.render.hardening import harden_handler, hardening
 from estate.render.ssh_policy import algorithms
 from estate.render.templates import render

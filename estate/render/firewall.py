@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 
 from estate.models.desired import Desired, Directory, File, Guard, Handler, Tree, Unit
-from estate.models.host import HomelabHost, Host, OpenPort, StackHost
+from estate.models.host import HomelabHost, Host, StackHost
+from estate.models.host_parts import OpenPort
 from estate.models.stack import Stack
 from estate.render.node_exporter import SCRAPER, exporter_port
 from estate.render.postgres import PORT as POSTGRES_PORT

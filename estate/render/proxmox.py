@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from estate.models.desired import Desired, Directory, File, Guard, Handler, Node, Tree
-from estate.models.host import HomelabHost, Host, OpenPort, ProxmoxHost
+from estate.models.host import HomelabHost, Host, ProxmoxHost
+from estate.models.host_parts import OpenPort
 from estate.models.proxmox import PveFirewall, PveRule
 from estate.models.stack import Stack
 from estate.render.firewall import own_ports, published_ports, resolved

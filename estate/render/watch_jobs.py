@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from estate.models.host import Host, Neighbour, ProxmoxHost, StackHost
+from estate.models.host import Host, ProxmoxHost, StackHost
+from estate.models.host_parts import Neighbour
 from estate.models.stack import Stack
 from estate.models.watch import WatchSettings
 from estate.render.backup_config import backups_dir

@@ -5,7 +5,7 @@ It is not docker-bench-security, which is a collection of scripts that no packag
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from estate.models.host import OpenPort
+from estate.models.host_parts import OpenPort
 from estate.models.stack import Stack
 from estate.render.firewall import published_ports
 from lab.audit import cis_containers, cis_daemon

@@ -16,7 +16,7 @@ from pve_firewall_node import (
 from pve_node import node as declared
 from pve_stand_in import Pve
 
-from estate.models.host import Neighbour
+from estate.models.host_parts import Neighbour
 from estate.render.proxmox import cluster_fw, host_fw
 from lab.standins.proxmox.firewall_daemon import Daemon
 

@@ -7,7 +7,7 @@ import pytest
 from factories import mainframe, stack
 
 from estate.models.desired import Desired, File, Tree
-from estate.models.host import OpenPort
+from estate.models.host_parts import OpenPort
 from lab.audit import cis, engine_facts, lynis, ports, secret_files, sshaudit
 from lab.audit.__main__ import details
 from lab.audit.remote import sections

@@ -8,7 +8,7 @@ from factories import homelab, mainframe, settings
 
 from estate import neighbours
 from estate.inventory import load
-from estate.models.host import OpenPort
+from estate.models.host_parts import OpenPort
 from estate.models.postgres import Database, PostgresSettings
 from estate.models.service import Published
 from estate.models.stack import Stack

@@ -7,7 +7,8 @@ from factories import homelab, settings
 
 from estate.checks.sso import Declared, check, check_estate
 from estate.models.backup import NoBackup
-from estate.models.host import ProxmoxHost, Resources, User
+from estate.models.host import ProxmoxHost
+from estate.models.host_parts import Resources, User
 from estate.models.image import image
 from estate.models.proxmox import OpenIdRealm
 from estate.models.service import Published, Service

@@ -6,7 +6,7 @@ import pytest
 from factories import homelab, settings
 
 from estate.inventory import load
-from estate.models.host import Neighbour
+from estate.models.host_parts import Neighbour
 from estate.models.stack import Stack
 from estate.models.watch import WatchSettings
 from estate.render.templates import ROOT
