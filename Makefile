@@ -89,7 +89,7 @@ bench: venv ## remote commands and wall time, beside Ansible; resets the lab's m
 	$(BIN)/python -m lab.bench --markdown docs/performance.md
 	$(BIN)/python -m lab.bench.fleet --farm --markdown docs/performance.md
 
-faults: venv ## the fault matrix alone, and its page in docs
+faults: venv ## the fault matrix alone, and its page in docs; wants a lab of the profile `full`
 	$(BIN)/pytest tests/lab/faults --inventory $(LAB) -q --write-faults
 
 audit: venv ## lynis, ssh-audit, CIS Docker, secrets and listening ports of the deployed lab
