@@ -5,7 +5,7 @@ SHELL := /bin/sh
 export PYTHONDONTWRITEBYTECODE =
 BIN := .venv/bin
 LAB := inventories/lab.py
-PROFILE = default
+PROFILE ?= default
 
 .PHONY: help venv lab lab-down images test check leaks unit test-lab test-homelab lanes lane-mainframe lane-others bench faults audit docs
 
