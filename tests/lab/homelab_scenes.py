@@ -1,5 +1,6 @@
 """What the homelab's tests have in common: a container of their own, and looks into nodes and containers."""
 
+import ssl
 import subprocess
 import time
 from contextlib import suppress
@@ -103,7 +104,8 @@ PAGE = f"{issuer(client('hl-grafana').name, HOMELAB_DOMAIN)}.well-known/openid-c
 def site(url: str = PAGE) -> int:
     """The status with which a public site answers at the VPS; 0: it does not."""
     parsed = httpx.URL(url)
-    with httpx.Client(verify=str(lab_paths().ca_cert), timeout=5) as web, suppress(httpx.HTTPError):
+    authority = ssl.create_default_context(cafile=lab_paths().ca_cert)
+    with httpx.Client(verify=authority, timeout=5) as web, suppress(httpx.HTTPError):
         extensions = {"sni_hostname": parsed.host}
         return web.get(parsed.copy_with(host=VPS), headers={"Host": parsed.host}, extensions=extensions).status_code
     return 0
