@@ -195,7 +195,9 @@ def test_a_container_moves_to_the_other_node_and_back_to_its_address(spare):
     }
     assert conf(NODE) == ""
     assert own_key(VMID, OTHER) == key
-    # It was started anew there, with what runs in it
+    # It was started anew there: with what runs in it, and to be reached where it is declared
+    healthy = "docker ps --filter health=healthy --format '{{.Names}}' 2>/dev/null | grep -qx sleeper"
+    in_container(VMID, f'timeout 120 sh -c "until {healthy}; do sleep 0.5; done"', OTHER)
     plan = spare.dry_run("--limit", OTHER, *IN_SPARE)
     assert plan.code == 0, plan.text
     assert [c for c in plan.changes if c["kind"] == "container"] == []
