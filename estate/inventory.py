@@ -66,6 +66,11 @@ class Estate:
         return self.path.stem
 
     @property
+    def file(self) -> str:
+        """The inventory file as one would type it: from here, where that is shorter."""
+        return str(self.path.relative_to(Path.cwd()) if self.path.is_relative_to(Path.cwd()) else self.path)
+
+    @property
     def mesh(self) -> Mesh | None:
         """The edge fleet, if the estate has one."""
         return next((host.mesh for host in self.hosts.values() if isinstance(host, EdgeHost)), None)

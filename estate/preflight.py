@@ -81,10 +81,8 @@ def backup_words(host: Host, stack: Stack | None) -> dict[str, str]:
 def container_remedy(estate: Estate, name: str, why: str) -> str:
     """What to do about a container that cannot be connected to: its node knows whether there is one, and its keys."""
     if "known_hosts" in why or "host key" in why.lower():
-        return f"`estate homelab trust {estate.path.name} {name}` learns its key from its node"
-    return (
-        f"when it was not made yet, or is gone: `estate homelab up {estate.path.name}`; `estate homelab status` shows"
-    )
+        return f"`estate homelab trust {estate.file} {name}` learns its key from its node"
+    return f"when it was not made yet, or is gone: `estate homelab up {estate.file}`; `estate homelab status` shows"
 
 
 def unreachable(estate: Estate, names: Collection[str], errors: Mapping[str, str]) -> list[Fault]:
@@ -95,7 +93,7 @@ def unreachable(estate: Estate, names: Collection[str], errors: Mapping[str, str
         if isinstance(estate.hosts[name], HomelabHost):
             remedy = container_remedy(estate, name, why)
         elif "known_hosts" in why or "host key" in why.lower():
-            remedy = f"`estate hosts trust {estate.name} {name}` shows its key and asks you"
+            remedy = f"`estate hosts trust {estate.file} {name}` shows its key and asks you"
         elif estate.hosts[name].optional:
             remedy = f"it is optional: `--exclude {name}` leaves it out of this run"
         else:

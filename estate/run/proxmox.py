@@ -63,7 +63,7 @@ def with_missing_containers(estate: Estate, active: Iterable[PyinfraHost], fault
                 listed[host.node] = _vmids(targets[host.node])
             if listed[host.node] and str(host.vmid) not in listed[host.node]:
                 text = f"container {host.vmid} does not exist on {host.node}"
-                remedy = f"`estate homelab up {estate.path.name}` makes it"
+                remedy = f"`estate homelab up {estate.file}` makes it"
                 fault = replace(fault, fault=text, remedy=remedy)
         found.append(fault)
     return found

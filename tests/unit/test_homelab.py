@@ -181,7 +181,8 @@ def test_destroying_wants_exactly_the_name(command, answer, code, monkeypatch):
 # What a plain deploy says of a container that is not there
 
 
-def test_an_unreachable_container_has_the_command_that_makes_it_as_its_remedy(estate):
+def test_an_unreachable_container_has_the_command_that_makes_it_as_its_remedy(estate, monkeypatch):
+    monkeypatch.chdir(estate.path.parent)
     fault = unreachable(estate, ["postgres"], {"postgres": "timed out"})[0]
     assert "`estate homelab up prod.py`" in fault.remedy
     fault = unreachable(estate, ["postgres"], {"postgres": "no host key in known_hosts"})[0]

@@ -59,8 +59,11 @@ def test_ports_are_those_that_the_stack_binds_at_the_host():
     ("why", "expected"),
     [
         ("Could not connect (timed out)", "bring it back"),
-        ("SSH host key error (Host key for 10.0.0.1 does not match.)", "estate hosts trust prod vps"),
-        ("SSH error (StrictPolicy: No host key for h found in known_hosts)", "estate hosts trust prod vps"),
+        ("SSH host key error (Host key for 10.0.0.1 does not match.)", "estate hosts trust inventories/prod.py vps"),
+        (
+            "SSH error (StrictPolicy: No host key for h found in known_hosts)",
+            "estate hosts trust inventories/prod.py vps",
+        ),
         ("", "bring it back"),
     ],
 )

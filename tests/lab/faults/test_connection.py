@@ -140,7 +140,7 @@ def test_a_changed_host_key_is_refused_until_a_person_approves_it():
         inside("vps", "systemctl restart ssh")
         run = Checkout().pyinfra("-y", "--limit", "vps")
         assert run.code == ExitCode.UNREACHABLE, run.text
-        assert "estate hosts trust lab vps" in run.text
+        assert "estate hosts trust inventories/lab.py vps" in run.text
         refused = estate_command("hosts", "trust", "inventories/lab.py", "vps")
         assert refused.code == 1
         assert "somebody may be listening" in refused.text
@@ -167,7 +167,7 @@ def test_an_unknown_host_key_is_never_accepted_silently():
     try:
         run = Checkout().pyinfra("-y", "--limit", "vps")
         assert run.code == ExitCode.UNREACHABLE, run.text
-        assert "estate hosts trust lab vps" in run.text
+        assert "estate hosts trust inventories/lab.py vps" in run.text
         assert not hosts.pinned(keys.read_text(), address)
     finally:
         write_keys(keys, text)

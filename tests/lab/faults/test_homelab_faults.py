@@ -112,7 +112,10 @@ def test_a_container_that_was_deleted_comes_back():
     inside(NODE, f"pct set {vmid} --protection 0 && pct stop {vmid} && pct destroy {vmid} --purge 1")
     run = Checkout().deploy(*ON_NODE, "--limit", "obsidian")
     assert run.code == ExitCode.UNREACHABLE, run.text
-    assert f"obsidian: container {vmid} does not exist on {NODE}; `estate homelab up lab.py` makes it" in run.text
+    assert (
+        f"obsidian: container {vmid} does not exist on {NODE}; `estate homelab up inventories/lab.py` makes it"
+        in run.text
+    )
     up = estate_command("homelab", "up", LAB, "--nodes-only", "--yes")
     assert up.code == 0, up.text
     assert "replaces another one" in up.text
