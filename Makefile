@@ -10,7 +10,7 @@ PROFILE ?= default
 .PHONY: help venv lab lab-down images test check leaks unit test-lab test-homelab lanes lane-mainframe lane-others bench faults audit docs
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' Makefile
 
 venv: .venv/.complete ## create the virtual environment from the pinned versions
 
@@ -49,15 +49,15 @@ unit: venv ## tests without a host
 LANES = ESTATE_LAB_LOCKED=1 flock $${TMPDIR:-/tmp}/estate-lab-tests.lock $(MAKE) lanes
 TEST_LAB = $(BIN)/pytest tests/lab --inventory $(LAB) --tb=short -p no:cacheprovider
 
-test-lab: PROFILE = homelab
 test-lab: lab ## tests against the lab's hosts
 	+$(LANES)
 
 # Two rows of tests side by side, each for hosts of its own; what touches all hosts runs afterwards
 LANE_NAMES = mainframe others
 
-test-homelab: ## tests of the homelab and the VPS, against a lab of the profile `homelab` or `full`
-	$(TEST_LAB) -v -m homelab
+test-homelab: PROFILE = homelab
+test-homelab: lab ## tests of the homelab and the VPS, on a lab of that profile
+	$(TEST_LAB) -v --durations=15 -m homelab
 
 lanes:
 	$(MAKE) --jobs=$(words $(LANE_NAMES)) --keep-going $(LANE_NAMES:%=beside-lane-%)
@@ -69,10 +69,9 @@ lane-mainframe:
 # What the mainframe's faults take away (Infisical, Caddy) is not to be missed elsewhere
 lane-others: export ESTATE_SECRETS = sealed
 lane-others:
-	$(TEST_LAB) -v --durations=15 -m "(fleet or hosts or homelab) and not alone"
+	$(TEST_LAB) -v --durations=15 -m "(fleet or hosts) and not alone"
 
-test: export PROFILE = homelab
-test: check ## the whole test suite
+test: check ## all tests but the homelab's on a lab (they double the machine's work: test-homelab)
 	$(MAKE) --jobs=2 --keep-going beside-unit beside-lab
 	+$(LANES)
 
