@@ -7,6 +7,8 @@ import pytest
 from backup_scenes import HOST, LAB, backup, fill, look, page
 from estate_copy import BIN, REPO, Checkout, estate_command, sealed_copy
 
+from lab.inventory import current_profile
+
 pytestmark = pytest.mark.lab
 SEALED = REPO / ".lab" / "secrets.age"
 
@@ -28,7 +30,7 @@ def test_everything_comes_back_after_the_machine_is_gone(capsys):
     subprocess.run(["docker", "volume", "rm", "--force", f"estate-lab-{HOST}-docker"], check=True, capture_output=True)
     copy = SEALED.read_bytes()
     lost = time.time()
-    run = estate_command("lab", "up")
+    run = estate_command("lab", "up", "--profile", current_profile())
     assert run.code == 0, run.text
     # The lab starts a new machine with new secrets; an operator has the sealed copy still
     SEALED.write_bytes(copy)
