@@ -29,6 +29,7 @@ from estate.edge.secrets import KUMA_PASSWORD, OFFSITE_KEY
 from estate.inventory import load
 from estate.render.edge import OFFSITE_ENVIRONMENT
 from estate.rollout.monitors import USER, provision
+from lab.inventory import current_profile
 
 pytestmark = pytest.mark.fleet
 
@@ -169,7 +170,7 @@ def test_a_node_is_taken_out_and_made_anew(copy):
     assert len(inside(HUB, "wg show wg0 peers").split()) == len(peers) - 1
     assert inside(HUB, "ip -o link show wg0").split(":")[0] == link, "the interface was made anew"
     docker("rm", "--force", "--volumes", f"estate-lab-{SPOKE}")
-    for words in (("lab", "up"), ("lab", "fleet")):
+    for words in (("lab", "up", "--profile", current_profile()), ("lab", "fleet")):
         run = estate_command(*words)
         assert run.code == 0, run.text
     assert in_mesh(SPOKE, 60)
