@@ -58,3 +58,8 @@ def test_failed_log_ins_at_a_site_are_seen():
 
 def test_who_is_to_be_ignored_is_not_banned():
     assert "10.99.0.1" in on_host("vps", "fail2ban-client get sshd ignoreip")
+
+
+def test_the_tunnels_own_log_in_is_not_counted():
+    """A key that was rotated would otherwise shut out the house that the tunnel ends in."""
+    assert '"POST /api/v1/auth/newt/get-token[ ?]' in on_host("vps", "fail2ban-client get traefik-auth ignoreregex")
