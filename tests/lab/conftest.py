@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from estate_copy import Checkout
 
 
 def pytest_configure(config):
@@ -28,3 +29,12 @@ def lab_to_ourselves():
     with (Path(tempfile.gettempdir()) / "estate-lab-tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture(scope="module")
+def mainframe():
+    """This checkout, with the mainframe converged."""
+    checkout = Checkout()
+    first = checkout.deploy_when_free("--limit", "mainframe")
+    assert first.code == 0, first.text
+    return checkout

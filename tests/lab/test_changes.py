@@ -8,19 +8,11 @@ pytestmark = pytest.mark.mainframe
 LIMIT = ("--limit", "mainframe")
 
 
-@pytest.fixture(scope="module")
-def estate():
-    checkout = Checkout()
-    first = checkout.deploy_when_free(*LIMIT)
-    assert first.code == 0, first.text
-    return checkout
-
-
 @pytest.fixture
-def changed(tmp_path, estate):
+def changed(tmp_path, mainframe):
     """A copy to change; whatever a test did, the lab is converged again afterwards."""
     yield Checkout.copy_to(tmp_path / "estate")
-    again = estate.deploy(*LIMIT)
+    again = mainframe.deploy(*LIMIT)
     assert again.code == 0, again.text
 
 
@@ -39,10 +31,10 @@ docker run -d --name stray --label com.docker.compose.project=prodg --label com.
 """
 
 
-def test_the_plan_of_drift_equals_the_run_and_the_run_repairs_it(estate):
+def test_the_plan_of_drift_equals_the_run_and_the_run_repairs_it(mainframe):
     on_host("mainframe", DRIFT)
     before = on_host("mainframe", FINGERPRINT)
-    plan = estate.dry_run(*LIMIT)
+    plan = mainframe.dry_run(*LIMIT)
     assert on_host("mainframe", FINGERPRINT) == before, "a dry run changed the host"
     names = {(c["kind"], c["name"], c["action"]) for c in plan.changes}
     assert {
@@ -60,10 +52,10 @@ def test_the_plan_of_drift_equals_the_run_and_the_run_repairs_it(estate):
         ("unit", "unattended-upgrades.service", "enable"),
     } <= names
     assert "-# by hand" in plan.text
-    run = estate.deploy(*LIMIT)
+    run = mainframe.deploy(*LIMIT)
     assert run.code == 0, run.text
     assert run.keys("run") == plan.keys("plan")
-    assert estate.dry_run(*LIMIT).changes == []
+    assert mainframe.dry_run(*LIMIT).changes == []
     assert "stray" not in on_host("mainframe", "docker ps -a --format '{{.Names}}'")
 
 

@@ -29,16 +29,8 @@ CREATED = "docker inspect --format '{{{{.Id}}}}' {}"
 RUNNING = "docker ps --format '{{.Names}} {{.Image}} {{.Status}}' | sed 's/Up [^(]*//' | sort"
 
 
-@pytest.fixture(scope="module")
-def estate():
-    checkout = Checkout()
-    first = checkout.deploy_when_free(*LIMIT)
-    assert first.code == 0, first.text
-    return checkout
-
-
 @pytest.fixture
-def changed(tmp_path, estate):
+def changed(tmp_path, mainframe):
     """A copy to change; whatever a test did, the lab is converged again afterwards."""
     yield Checkout.copy_to(tmp_path / "estate")
     assert_converges(*LIMIT)
@@ -268,11 +260,11 @@ def test_a_rolling_service_whose_second_container_fails_is_never_touched(changed
     assert on_host("mainframe", created) == before
 
 
-def test_what_a_cut_off_run_left_of_a_rolling_service_is_removed(estate, changed):
+def test_what_a_cut_off_run_left_of_a_rolling_service_is_removed(mainframe, changed):
     on_host(
         "mainframe",
         "cd /opt/prodg/compose && docker compose run --detach --no-deps --use-aliases --no-TTY "
         "--label estate.next=true --name hermes-api-next hermes-api </dev/null >/dev/null 2>&1",
     )
-    plan = estate.dry_run(*LIMIT)
+    plan = mainframe.dry_run(*LIMIT)
     assert {(c["name"], c["action"]) for c in plan.changes} == {("hermes-api-next", "delete")}
