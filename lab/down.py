@@ -6,14 +6,14 @@ from lab import containers, engine, fleet
 from lab.docker import LABEL, Docker, find_docker
 from lab.hosts import NETWORK
 from lab.parallel import parallel
-from lab.paths import LabPaths
+from lab.paths import CACHE, LabPaths
 from lab.progress import Progress
 from lab.run import as_root, run
 from lab.services import PUSH_TO
 
 
 def down(paths: LabPaths, progress: Progress, keep_images: bool) -> None:
-    """Remove the lab; `keep_images` leaves the images, the registry's storage and the engine."""
+    """Remove the lab; `keep_images` leaves the images, what they are made of, the registry's storage and the engine."""
     docker = find_docker()
     if docker is None and not keep_images and paths.engine_pid.exists():
         progress.console.print("the engine does not answer: it is started to remove what it holds", markup=False)
@@ -76,4 +76,5 @@ def _state(paths: LabPaths, progress: Progress, keep_images: bool) -> None:
                     run(as_root(["rm", "-rf", str(path)]))
         if not keep_images:
             shutil.rmtree(paths.root, ignore_errors=True)
+            shutil.rmtree(CACHE, ignore_errors=True)
         step.done("removed")

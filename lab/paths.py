@@ -1,9 +1,12 @@
-"""Where the lab keeps its own state: `.lab/` in the checkout that started it."""
+"""Where the lab keeps its own state: `.lab/` in the checkout that started it, and a cache that all checkouts share."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "estate-lab"
+"""What takes minutes to fetch or to compile, by name and digest; like the engine's images, it outlives a checkout."""
 
 
 @dataclass(frozen=True)

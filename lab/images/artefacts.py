@@ -9,10 +9,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.paths import lab_paths
+from lab.paths import CACHE
 from lab.run import run
-
-CACHE = lab_paths().root / "images"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import tempfile
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.images.artefacts import CACHE
+from lab.paths import CACHE
 from lab.run import have, run
 
 PINS = Path(__file__).parent / "files" / "kuma"
