@@ -41,11 +41,15 @@ def journal_text(record: RunRecord) -> str:
     return redact(_without_diffs(record).model_dump_json()) + "\n"
 
 
-def write_script(run: str) -> str:
-    """Writes the record of a run that it reads, and forgets the oldest ones."""
+def write_script(run: str, *, over: bool = True) -> str:
+    """Writes the record of a run that it reads, and forgets the oldest ones.
+
+    + over: also over a record of that run which is there already
+    """
     path = f"{DIRECTORY}/{run}.json"
+    there = "" if over else f"[ ! -e {path} ] || {{ cat >/dev/null; exit 0; }}; "
     return (
-        f"( umask 077; mkdir -p {DIRECTORY}; cat >{path}.new && mv -f {path}.new {path}\n"
+        f"( umask 077; mkdir -p {DIRECTORY}; {there}cat >{path}.new && mv -f {path}.new {path}\n"
         f'ls {DIRECTORY} | head -n -{KEPT} | while read -r old; do rm -f {DIRECTORY}/"$old"; done ) || :\n'
     )
 

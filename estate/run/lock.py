@@ -65,8 +65,11 @@ def renew_script(me: Holder) -> str:
 
 
 def release_script(me: Holder) -> str:
-    """Gives the lock back, if it is ours."""
-    return f'{_words(me)}\nread_lock\n[ "$id" != "$RUN" ] || rm -f "$lock"\n'
+    """Gives the lock back, if it is ours and no command of ours still runs there (its connection was lost).
+
+    Kept, it is as a dead controller's: nobody takes the host before the lease and that command have ended.
+    """
+    return f'{_words(me)}\nread_lock\n[ "$id" != "$RUN" ] || ! flock -n -x /run/estate/busy true || rm -f "$lock"\n'
 
 
 def break_script() -> str:

@@ -151,7 +151,8 @@ def _name_interrupted(run: Run, estate: Estate, target: PyinfraHost, lines: list
     run.notices.append(text)
     logger.warning(text)
     record = interrupted_record(holder, estate.name, target.name)
-    read(target, write_script(holder.run), stdin=journal_text(record))
+    # A run that lost its connection may have come back to say more
+    read(target, write_script(holder.run, over=False), stdin=journal_text(record))
 
 
 def _warn(run: Run, estate: Estate, name: str, lines: list[str]) -> None:

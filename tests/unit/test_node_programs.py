@@ -41,6 +41,7 @@ SCRIPTS = {name: shell(name) for name in FILES} | {
     "restore": restore._NEWEST,
     "history": history.read_script(3),
     "journal": journal.write_script("run"),
+    "journal of another": journal.write_script("run", over=False),
     "take": lock.take_script(ME),
     "renew": lock.renew_script(ME),
     "release": lock.release_script(ME),

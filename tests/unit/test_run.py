@@ -191,6 +191,18 @@ def test_what_a_dead_controller_left_running_still_holds_the_host(tmp_path):
     assert lock.was_taken(take(tmp_path, ME))
 
 
+def test_what_a_lost_connection_left_running_keeps_the_lock(tmp_path):
+    take(tmp_path, OTHER)
+    text = (lock.fence(OTHER.run) + "sleep 2").replace("/var/lib/estate", f"{tmp_path}/var")
+    with subprocess.Popen(["sh", "-c", text.replace("/run/estate", f"{tmp_path}/run")]) as left:
+        subprocess.run(["sleep", "0.5"], check=True)
+        shell(tmp_path, lock.release_script(OTHER))
+        assert not lock.was_taken(take(tmp_path, ME))
+        left.wait()
+    shell(tmp_path, lock.release_script(OTHER))
+    assert lock.was_taken(take(tmp_path, ME))
+
+
 def test_a_command_without_the_lock_changes_nothing(tmp_path):
     take(tmp_path, OTHER)
     code, lines, error = shell(tmp_path, lock.fence(ME.run) + "echo changed")
@@ -215,6 +227,14 @@ def test_two_at_once_never_both_have_it(tmp_path):
 def test_a_read_only_place_is_said_so(tmp_path):
     (tmp_path / "var").write_text("a file where the directory would be")
     assert take(tmp_path, ME)[0].startswith("unwritable\t")
+
+
+def test_what_a_run_said_itself_is_not_written_over_by_what_another_one_makes_of_its_lock(tmp_path):
+    for said, over in (("itself", True), ("from its lock", False)):
+        shell(tmp_path, write_script("2026", over=over), stdin=said)
+    assert (tmp_path / "var" / "journal" / "2026.json").read_text() == "itself"
+    shell(tmp_path, write_script("2027", over=False), stdin="from its lock")
+    assert (tmp_path / "var" / "journal" / "2027.json").read_text() == "from its lock"
 
 
 def test_the_journal_keeps_the_last_runs(tmp_path):
