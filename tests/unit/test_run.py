@@ -1,5 +1,6 @@
 """A run's options, lock, outcome and record: what decides about its safety without a host."""
 
+import shutil
 import subprocess
 from datetime import UTC, datetime
 
@@ -201,6 +202,13 @@ def test_what_a_lost_connection_left_running_keeps_the_lock(tmp_path):
         left.wait()
     shell(tmp_path, lock.release_script(OTHER))
     assert lock.was_taken(take(tmp_path, ME))
+
+
+def test_after_a_reboot_the_lock_is_given_back(tmp_path):
+    take(tmp_path, OTHER)
+    shutil.rmtree(tmp_path / "run")
+    shell(tmp_path, lock.release_script(OTHER))
+    assert not (tmp_path / "var" / "run.lock").exists()
 
 
 def test_a_command_without_the_lock_changes_nothing(tmp_path):
