@@ -10,13 +10,18 @@ SLOW = f'"touch {MARK}; sleep {{seconds}}; systemctl restart systemd-journald"'
 
 def slow_copy(tmp_path, seconds=25):
     """A checkout whose base task stops for a while in the middle of its handlers, on every host."""
-    for name in ("vps", "omv"):
-        inside(name, f"rm -f {MARK}")
     copy = Checkout.copy_to(tmp_path / "estate")
+    slow(copy, seconds, ("vps", "omv"))
+    return copy
+
+
+def slow(copy, seconds, names):
+    """Have a copy's base task do that; the test waits for these hosts."""
+    for name in names:
+        inside(name, f"rm -f {MARK}")
     copy.edit("estate/render/base.py", '"systemctl restart systemd-journald"', SLOW.format(seconds=seconds))
     # Another digest makes the handler due
     copy.edit("templates/base/journald.conf.j2", "[Journal]", "[Journal]\n# a change\n")
-    return copy
 
 
 def await_mark(name, seconds=60):

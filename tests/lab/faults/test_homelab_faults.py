@@ -22,7 +22,7 @@ from homelab_scenes import (
     pinned_keys,
     remove_spare,
 )
-from scenes import heal
+from scenes import await_mark, finish, heal, slow
 
 from estate.exit_codes import ExitCode
 
@@ -99,6 +99,27 @@ def test_without_a_quorum_nothing_is_changed(wanted, cut):
     status = estate_command("homelab", "status", LAB)
     assert status.code == 1
     assert f"{NODE}: its cluster has no quorum: nothing can be changed" in status.text
+
+
+@pytest.mark.fault(
+    "the quorum is lost between plan and change",
+    sees="that nothing was written, and what brings it back; the next run does it",
+    codes=[5, 0],
+    hosts="dl380p",
+)
+def test_a_quorum_that_is_lost_on_the_way_is_seen_before_the_first_write(wanted, cut):
+    slow(wanted, 20, (NODE,))
+    process = wanted.start(*ON_NODE)
+    await_mark(NODE)
+    cut(OTHER)
+    code, text = finish(process)
+    assert code == ExitCode.NOT_RETURNED, text
+    assert "the cluster has no quorum: nothing was written (bring the other node back" in text
+    assert conf() == "", "it was made all the same"
+    heal(OTHER)
+    run = wanted.deploy_when_free(*ON_NODE)
+    assert run.code == 0, run.text
+    assert conf()
 
 
 @pytest.mark.fault(
