@@ -173,6 +173,27 @@ def test_a_daemon_that_does_not_run_enforces_nothing(place):
     assert place.there() == {}
 
 
+@pytest.mark.parametrize(("quorate", "code", "text"), [("Yes", 0, "new\n"), ("No", 1, "old\n")])
+def test_without_a_quorum_nothing_is_written(place, quorate, code, text):
+    place.write(place.live, "firewall/cluster.fw", "old\n")
+    place.write(place.live, "corosync.conf", "")
+    place.write(place.root, "bin/pvecm", f"#!/bin/sh\necho 'Quorate:          {quorate}'\n")
+    (place.root / "bin" / "pvecm").chmod(0o755)
+    result = place.run("apply")
+    assert (result.returncode, place.there()["firewall/cluster.fw"]) == (code, text)
+    assert ("has no quorum: nothing was written" in result.stderr) == (quorate == "No")
+
+
+def test_what_is_as_it_was_need_not_be_written_to_be_taken_back(place, tmp_path):
+    place.write(place.live, "firewall/cluster.fw", "old\n")
+    saved = tmp_path / "saved"
+    saved.write_text(place.run("save").stdout)
+    (place.live / "firewall" / "cluster.fw.estate").mkdir()
+    assert place.run("restore", str(saved)).returncode == 0
+    place.write(place.live, "firewall/cluster.fw", "new\n")
+    assert place.run("restore", str(saved)).returncode == 1
+
+
 def test_what_cannot_be_put_back_is_told(place, tmp_path):
     saved = tmp_path / "saved"
     saved.write_text(place.run("save").stdout + "F nodes/x/host.fw b2xkCg==\n")
