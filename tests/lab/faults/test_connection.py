@@ -187,7 +187,7 @@ def test_a_login_without_sudo_is_refused_at_once():
         run = Checkout().pyinfra("-y", "--limit", "vps")
         assert run.code == ExitCode.REFUSED, run.text
         assert "vps/sudo: cannot run a command as root" in run.text
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < 20
     finally:
         inside("vps", "mv /root/sudoers/* /etc/sudoers.d/; usermod -aG sudo mitch")
 
