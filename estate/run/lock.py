@@ -69,12 +69,7 @@ def release_script(me: Holder) -> str:
 
     Kept, it is as a dead controller's: nobody takes the host before the lease and that command have ended.
     """
-    return (
-        f'{_words(me)}\nread_lock\n[ "$id" = "$RUN" ] || exit 0\n'
-        # After a reboot the file is not there, and nobody holds it
-        "[ ! -e /run/estate/busy ] || flock -n -x /run/estate/busy true || exit 0\n"
-        'rm -f "$lock"\n'
-    )
+    return f'{_words(me)}\nread_lock\n[ "$id" != "$RUN" ] || at_work || rm -f "$lock"\n'
 
 
 def break_script() -> str:

@@ -15,6 +15,9 @@ left() { # seconds of the lease; none when the clock jumped
     [ "$rest" -le $((2 * LEASE)) ] || rest=0
     echo "$rest"
 }
+at_work() { # a command of the lock's run; after a reboot the file is not there
+    [ -e /run/estate/busy ] && ! flock -n -x /run/estate/busy true
+}
 take_lock() {
     # In a subshell: a redirection that fails would end the shell itself
     if ! mkdir -p /run/estate /var/lib/estate 2>/dev/null || ! ( : >>"$lock" ) 2>/dev/null; then
@@ -29,7 +32,7 @@ take_lock() {
             printf 'locked\t%s\t%s\t%s\t%s\t%s\n' "$id" "$who" "$since" "$purpose" "$(left)"
             return 1
         fi
-        if ! flock -n -x /run/estate/busy true; then
+        if at_work; then
             printf 'busy\t%s\t%s\t%s\t%s\n' "$id" "$who" "$since" "a command of that run still runs here"
             return 1
         fi
